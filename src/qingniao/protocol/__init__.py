@@ -1,0 +1,1 @@
+"""WIRE. Frames, codec, session state machine, codes. No I/O and no clock in here."""
