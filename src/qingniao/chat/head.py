@@ -1,0 +1,118 @@
+"""Where a conversation stands: the fold of its log. Owns `Head` and `fold`; decides nothing.
+
+Rule: `fold` over all entries from an empty head gives the same head as any stored snapshot with
+the entries after it. Read marks and the visitor's name ride along in snapshots; they are not
+entries.
+"""
+
+from typing import Any, Final
+
+from msgspec import Struct
+
+from qingniao.chat.lifecycle import Status
+from qingniao.protocol.frames import Entry, EntryType
+
+__all__ = ["AI_DEVICE", "DEVICES_KEPT", "Head", "fold", "preview_of"]
+
+AI_DEVICE: Final = "b"
+"""Device of the bot: its `n` is the `seq` of the visitor's entry that it dealt with."""
+
+DEVICES_KEPT: Final = 32
+"""Senders remembered per conversation; the one silent for longest is forgotten beyond that. A
+forgotten device that comes back is asked to start over with `n` = 1 (error HOLE)."""
+
+PREVIEW_CHARS: Final = 80
+
+
+class Head(Struct, array_like=True):
+    """The present state of one conversation. Mutable: only its owner (the log engine) folds.
+
+    Times are wall-clock milliseconds; `asked` and `answered` are `seq`s: the bot owes an answer
+    while `asked > answered` and `status` is `bot`.
+    """
+
+    conversation: int
+    visitor: str
+    last: int = 0
+    status: Status = Status.BOT
+    session: int = 1
+    since: int = 0
+    assignee: int = 0
+    assignee_name: str = ""
+    why: str = ""
+    asked: int = 0
+    answered: int = 0
+    time: int = 0
+    preview: str = ""
+    sender: str = ""
+    visitor_name: str = ""
+    read_visitor: int = 0
+    read_agent: int = 0
+    flow: dict[str, Any] = {}
+    devices: dict[str, tuple[int, int]] = {}
+
+    @property
+    def owes_answer(self) -> bool:
+        """Is it the bot's turn?"""
+        return self.status == Status.BOT and self.asked > self.answered
+
+
+def preview_of(entry_type: int, body: object) -> str:
+    """One line for lists, at most 80 characters; empty for what a list does not show."""
+    text = ""
+    if isinstance(body, str):
+        text = body if entry_type == EntryType.TEXT else ""
+    elif isinstance(body, dict):
+        if entry_type == EntryType.ANSWER:
+            text = str(body.get("text", ""))
+        elif entry_type == EntryType.FILE:
+            text = f"[{body.get('name', '')}]"
+    return text[:PREVIEW_CHARS]
+
+
+def fold(head: Head, entry: Entry, device: str, n: int) -> None:
+    """Bring `head` up to `entry`, which was sent as the `n`-th of `device` ("" for none)."""
+    head.last = seq = entry.seq
+    if device:
+        devices = head.devices
+        devices[device] = (n, seq)
+        if len(devices) > DEVICES_KEPT:
+            del devices[min(devices, key=lambda name: devices[name][1])]
+    kind = entry.type
+    if kind == EntryType.TEXT:
+        body = entry.body
+        head.preview = body[:PREVIEW_CHARS] if type(body) is str else ""
+        head.time, head.sender = entry.time, entry.sender
+        if entry.sender == "v":
+            head.asked = seq
+    elif kind == EntryType.STATUS:
+        _fold_status(head, entry)
+    elif kind == EntryType.STEP:
+        body = entry.body
+        if isinstance(body, dict):
+            head.answered = max(head.answered, body.get("answers", 0))
+            head.flow = body.get("state", head.flow)
+    elif kind in (EntryType.FILE, EntryType.ANSWER):
+        head.preview = preview_of(kind, entry.body)
+        head.time, head.sender = entry.time, entry.sender
+        if entry.sender == "v":
+            head.asked = seq
+
+
+def _fold_status(head: Head, entry: Entry) -> None:
+    body = entry.body
+    if not isinstance(body, dict):
+        return
+    head.status = Status(body["to"])
+    head.why = body.get("why", "")
+    head.since = entry.time
+    agent = body.get("agent")
+    head.assignee = agent["id"] if agent else 0
+    head.assignee_name = agent["name"] if agent else ""
+    session = body.get("session", head.session)
+    if session != head.session:
+        # A new session starts its flow afresh.
+        head.session, head.flow = session, {}
+    if head.status == Status.BOT:
+        # What was said to a person, or before, is not the bot's to answer.
+        head.answered = max(head.answered, head.asked)
