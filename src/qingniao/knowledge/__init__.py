@@ -1,0 +1,1 @@
+"""Knowledge: what the house knows: entries, their import, the index and the search in it."""
