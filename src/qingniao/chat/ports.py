@@ -62,6 +62,10 @@ class MessageLog(Protocol):
         """`role` has dealt with each conversation up to `seq`; newer ones keep their mark."""
         ...
 
+    async def flush_reads(self) -> None:
+        """Store read marks that changed since the last call; called about once a second."""
+        ...
+
     async def close(self) -> None:
         """Flush and let go of the files. Idempotent."""
         ...

@@ -1,0 +1,332 @@
+"""The message log on RocksDB: one folder, one writing process.
+
+Owns the log and the cache of heads; refuses to decide anything (that is `chat.intake`).
+Rule: what `commit` returns is on disk; a head in the cache is never ahead of a failed write.
+
+Keys (big-endian, so that a conversation's entries lie together in order)::
+
+    e <conversation:8> <seq:8>   len(device):1 device n:4 entry-frame    one entry
+    h <conversation:8>           Head                                    a snapshot, see below
+    m <role:1> <conversation:8>  ""                                      `role` owes work
+
+A head is written when the conversation changes hands and every `SNAPSHOT_EVERY` entries; in between
+it is the snapshot folded with the entries after it, which keeps the bytes written per message low.
+"""
+
+import asyncio
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Final
+
+import msgspec
+from rocksdict import Options, Rdict, WriteBatch, WriteOptions
+
+from qingniao.chat.head import Head, fold
+from qingniao.chat.intake import Decision, Intent, Message, Rename, decide
+from qingniao.chat.lifecycle import Status
+from qingniao.chat.ports import Role
+from qingniao.errors import StartError, StorageError
+from qingniao.protocol.codes import Code
+from qingniao.protocol.frames import Entry
+
+__all__ = ["HEADS_KEPT", "SNAPSHOT_EVERY", "RocksMessageLog"]
+
+SNAPSHOT_EVERY: Final = 16
+HEADS_KEPT: Final = 20_000
+"""Heads in memory, about 1 KB each; the ones loaded first go first (policy: drop_oldest)."""
+
+_ROLES: Final = {Role.AI: b"a", Role.ASSIGNMENT: b"s", Role.INDEX: b"i"}
+
+_encode: Final = msgspec.msgpack.Encoder().encode
+_decode_entry: Final = msgspec.msgpack.Decoder(Entry).decode
+_decode_head: Final = msgspec.msgpack.Decoder(Head).decode
+
+
+def _entry_key(conversation: int, seq: int) -> bytes:
+    return b"e" + conversation.to_bytes(8, "big") + seq.to_bytes(8, "big")
+
+
+def _head_key(conversation: int) -> bytes:
+    return b"h" + conversation.to_bytes(8, "big")
+
+
+def _mark_key(role: Role, conversation: int) -> bytes:
+    return b"m" + _ROLES[role] + conversation.to_bytes(8, "big")
+
+
+def _record(device: str, n: int, frame: bytes) -> bytes:
+    name = device.encode()
+    return b"%c%b%b%b" % (len(name), name, n.to_bytes(4, "big"), frame)
+
+
+def _frame_of(record: bytes) -> bytes:
+    return record[5 + record[0] :]
+
+
+def _origin_of(record: bytes) -> tuple[str, int]:
+    end = 1 + record[0]
+    return record[1:end].decode(), int.from_bytes(record[end : end + 4], "big")
+
+
+def _owes(head: Head, role: Role) -> bool:
+    if role is Role.AI:
+        return head.owes_answer
+    if role is Role.ASSIGNMENT:
+        return head.status is Status.WAITING
+    return True
+
+
+def _options() -> Options:
+    options = Options(raw_mode=True)
+    options.create_if_missing(True)
+    options.set_max_open_files(256)
+    options.set_keep_log_file_num(2)
+    options.set_max_log_file_size(1 << 20)
+    options.set_write_buffer_size(32 << 20)
+    options.set_max_total_wal_size(128 << 20)
+    return options
+
+
+class RocksMessageLog:
+    """`chat.ports.MessageLog` for one process. Open it once per data folder."""
+
+    def __init__(self, path: Path, *, snapshot_every: int = SNAPSHOT_EVERY) -> None:
+        """Raises `StartError` when the folder is in use, read-only, full or damaged."""
+        try:
+            path.mkdir(parents=True, exist_ok=True)
+            self._db = Rdict(str(path), _options())
+        except Exception as exc:  # rocksdict raises bare Exception with the engine's sentence
+            raise _start_error(path, exc) from exc
+        self._sync = WriteOptions()
+        self._sync.sync = True
+        self._lazy = WriteOptions()
+        self._snapshot_every = snapshot_every
+        self._heads: dict[int, Head] = {}
+        self._snapshots: dict[int, int] = {}
+        self._unsaved: set[int] = set()
+        self._marks = {role: self._load_marks(role) for role in Role}
+        # One writer thread: fsync must not hold up the loop, and batches must not overtake.
+        self._writer = ThreadPoolExecutor(1, thread_name_prefix="log-writer")
+        self._closed = False
+
+    async def commit(self, intents: Sequence[Intent], now_ms: int) -> list[Decision]:
+        """See `MessageLog.commit`. Decides on the caller's thread, writes on the writer's."""
+        batch = WriteBatch(raw_mode=True)
+        # Conversation → its head and the status its stored snapshot has (None: none stored).
+        touched: dict[int, tuple[Head, Status | None]] = {}
+        decisions: list[Decision] = []
+        for intent in intents:
+            conversation = intent.conversation
+            head = self._find(conversation) or self._create(intent)
+            if head is None:
+                text = "No such conversation."
+                decisions.append(Decision(intent, [], code=Code.NOT_YOURS, text=text))
+                continue
+            if conversation not in touched:
+                touched[conversation] = (head, head.status if head.last else None)
+            decision = decide(head, intent, now_ms)
+            decisions.append(decision)
+            if type(intent) is Rename:
+                head.visitor_name = intent.name
+                touched[conversation] = (head, None)
+            device, n = decision.device, decision.n
+            for entry in decision.entries:
+                key = _entry_key(conversation, entry.seq)
+                batch.put(key, _record(device, n, _encode(entry)))
+                fold(head, entry, device, n)
+        marked = self._finish(batch, touched)
+        if not batch.is_empty():
+            try:
+                await self._write(batch, self._sync)
+            except StorageError:
+                for conversation in touched:
+                    self._forget(conversation)
+                for role, conversation in marked:
+                    self._marks[role].discard(conversation)
+                raise
+        self._evict(touched)
+        return decisions
+
+    def _create(self, intent: Intent) -> Head | None:
+        if type(intent) is not Message or not intent.visitor:
+            return None
+        head = self._heads[intent.conversation] = Head(intent.conversation, intent.visitor)
+        return head
+
+    def _finish(
+        self, batch: WriteBatch, touched: dict[int, tuple[Head, Status | None]]
+    ) -> list[tuple[Role, int]]:
+        """Put snapshots and marks of the conversations in this batch; returns the new marks."""
+        marked: list[tuple[Role, int]] = []
+        for conversation, (head, was) in touched.items():
+            if not head.last:
+                continue
+            since = head.last - self._snapshots.get(conversation, 0)
+            if was is not head.status or since >= self._snapshot_every:
+                batch.put(_head_key(conversation), _encode(head))
+                self._snapshots[conversation] = head.last
+                self._unsaved.discard(conversation)
+            for role, marks in self._marks.items():
+                if conversation not in marks and _owes(head, role):
+                    marks.add(conversation)
+                    marked.append((role, conversation))
+                    batch.put(_mark_key(role, conversation), b"")
+        return marked
+
+    async def head(self, conversation: int) -> Head | None:
+        """See `MessageLog.head`."""
+        head = self._find(conversation)
+        return head if head is not None and head.last else None
+
+    async def heads(self, conversations: Iterable[int]) -> dict[int, Head]:
+        """See `MessageLog.heads`."""
+        found = {c: self._find(c) for c in conversations}
+        return {c: head for c, head in found.items() if head is not None and head.last}
+
+    async def read(self, conversation: int, after: int, limit: int) -> list[bytes]:
+        """See `MessageLog.read`."""
+        return [_frame_of(record) for record in self._records(conversation, after, limit)]
+
+    async def entries(self, conversation: int, after: int, limit: int) -> list[Entry]:
+        """See `MessageLog.entries`."""
+        return [_decode_entry(_frame_of(r)) for r in self._records(conversation, after, limit)]
+
+    def mark_read(self, conversation: int, *, agent: bool, seq: int) -> bool:
+        """See `MessageLog.mark_read`."""
+        head = self._find(conversation)
+        if head is None:
+            return False
+        seq = min(seq, head.last)
+        if seq <= (head.read_agent if agent else head.read_visitor):
+            return False
+        if agent:
+            head.read_agent = seq
+        else:
+            head.read_visitor = seq
+        self._unsaved.add(conversation)
+        return True
+
+    async def flush_reads(self) -> None:
+        """See `MessageLog.flush_reads`."""
+        unsaved, self._unsaved = self._unsaved, set()
+        batch = WriteBatch(raw_mode=True)
+        for conversation in unsaved:
+            head = self._heads.get(conversation)
+            if head is not None and head.last:
+                batch.put(_head_key(conversation), _encode(head))
+        if not batch.is_empty():
+            await self._write(batch, self._lazy)
+
+    def marked(self, role: Role) -> list[int]:
+        """See `MessageLog.marked`."""
+        return list(self._marks[role])
+
+    async def clear(self, role: Role, seen: Iterable[tuple[int, int]]) -> None:
+        """See `MessageLog.clear`."""
+        batch = WriteBatch(raw_mode=True)
+        marks = self._marks[role]
+        for conversation, seq in seen:
+            head = self._find(conversation)
+            newer = head is not None and (head.last > seq if role is Role.INDEX else _owes(head, role))
+            if conversation in marks and not newer:
+                marks.discard(conversation)
+                batch.delete(_mark_key(role, conversation))
+        if not batch.is_empty():
+            await self._write(batch, self._lazy)
+
+    async def close(self) -> None:
+        """See `MessageLog.close`."""
+        if self._closed:
+            return
+        try:
+            await self.flush_reads()
+        finally:
+            self._closed = True
+            self._writer.shutdown(wait=True)
+            self._db.close()
+
+    async def _write(self, batch: WriteBatch, options: WriteOptions) -> None:
+        if self._closed:
+            raise StorageError("The message log is closed.")
+        loop = asyncio.get_running_loop()
+        writing = loop.run_in_executor(self._writer, self._db.write, batch, options)
+        try:
+            # Cancelling the caller must not leave it unknown whether the batch is on disk.
+            await asyncio.shield(writing)
+        except asyncio.CancelledError:
+            await asyncio.wait([writing])
+            raise
+        except Exception as exc:  # rocksdict raises bare Exception
+            raise StorageError(f"The message log cannot be written: {exc}") from exc
+
+    def _find(self, conversation: int) -> Head | None:
+        head = self._heads.get(conversation)
+        if head is None:
+            head = self._load(conversation)
+            if head is not None:
+                self._heads[conversation] = head
+        return head
+
+    def _load(self, conversation: int) -> Head | None:
+        stored = self._db.get(_head_key(conversation))
+        if stored is None:
+            return None
+        head = _decode_head(stored)
+        self._snapshots[conversation] = head.last
+        for record in self._records(conversation, head.last, 1 << 62):
+            device, n = _origin_of(record)
+            fold(head, _decode_entry(_frame_of(record)), device, n)
+        return head
+
+    def _forget(self, conversation: int) -> None:
+        self._heads.pop(conversation, None)
+        self._snapshots.pop(conversation, None)
+        self._unsaved.discard(conversation)
+
+    def _evict(self, in_use: dict[int, tuple[Head, Status | None]]) -> None:
+        surplus = len(self._heads) - HEADS_KEPT
+        if surplus <= 0:
+            return
+        for conversation in list(self._heads)[: surplus + HEADS_KEPT // 10]:
+            if conversation not in in_use and conversation not in self._unsaved:
+                self._forget(conversation)
+
+    def _records(self, conversation: int, after: int, limit: int) -> Iterator[bytes]:
+        prefix = _entry_key(conversation, 0)[:9]
+        cursor = self._db.iter()
+        cursor.seek(_entry_key(conversation, after + 1))
+        while limit > 0 and cursor.valid():
+            if cursor.key()[:9] != prefix:
+                return
+            yield cursor.value()
+            cursor.next()
+            limit -= 1
+
+    def _load_marks(self, role: Role) -> set[int]:
+        prefix = b"m" + _ROLES[role]
+        marks: set[int] = set()
+        cursor = self._db.iter()
+        cursor.seek(prefix)
+        while cursor.valid() and cursor.key()[:2] == prefix:
+            marks.add(int.from_bytes(cursor.key()[2:], "big"))
+            cursor.next()
+        return marks
+
+
+def _start_error(path: Path, exc: Exception) -> StartError:
+    reason = str(exc)
+    lowered = reason.lower()
+    if "lock" in lowered:
+        return StartError(
+            f"The data folder {path.parent} is in use by another Qingniao process. "
+            "Stop that one, or set QINGNIAO_DATA to another folder."
+        )
+    if "space" in lowered:
+        return StartError(f"The disk that holds {path.parent} is full. Free some space.")
+    if "permission" in lowered or "read-only" in lowered:
+        return StartError(
+            f"The data folder {path.parent} cannot be written. Make it writable for this user, "
+            "or set QINGNIAO_DATA to another folder."
+        )
+    return StartError(f"The message log in {path} cannot be opened: {reason}")
