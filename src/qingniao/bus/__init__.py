@@ -1,0 +1,1 @@
+"""BUS. Fan-out to connections, hints for workers, presence. Losing all of it loses no message."""

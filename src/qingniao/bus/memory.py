@@ -1,0 +1,94 @@
+"""The bus within one process. Rule: publishing is a function call; nothing is copied or awaited."""
+
+import asyncio
+from collections import Counter, deque
+from collections.abc import Callable
+
+from qingniao.bus.base import Published
+
+__all__ = ["MemoryFanout", "MemoryPresence", "MemoryWorkQueue"]
+
+
+class MemoryFanout:
+    """`bus.base.Fanout` by direct calls, in the order of publishing."""
+
+    def __init__(self) -> None:
+        self._subscribers: list[Callable[[Published], None]] = []
+
+    def publish(self, item: Published) -> None:
+        """See `Fanout.publish`."""
+        for deliver in self._subscribers:
+            deliver(item)
+
+    def subscribe(self, deliver: Callable[[Published], None]) -> Callable[[], None]:
+        """See `Fanout.subscribe`."""
+        self._subscribers.append(deliver)
+        return lambda: self._subscribers.remove(deliver)
+
+
+class MemoryWorkQueue:
+    """`bus.base.WorkQueue` with a bound per role (policy: refuse; the sweeper brings it again)."""
+
+    def __init__(self, capacity: int = 100_000) -> None:
+        self._capacity = capacity
+        self._waiting: dict[str, deque[int]] = {}
+        self._known: dict[str, set[int]] = {}
+        self._takers: dict[str, deque[asyncio.Future[None]]] = {}
+
+    def put(self, role: str, conversation: int) -> None:
+        """See `WorkQueue.put`."""
+        known = self._known.setdefault(role, set())
+        if conversation in known or len(known) >= self._capacity:
+            return
+        known.add(conversation)
+        self._waiting.setdefault(role, deque()).append(conversation)
+        takers = self._takers.get(role)
+        while takers:
+            taker = takers.popleft()
+            if not taker.done():
+                taker.set_result(None)
+                return
+
+    async def take(self, role: str) -> int:
+        """See `WorkQueue.take`."""
+        waiting = self._waiting.setdefault(role, deque())
+        while not waiting:
+            taker: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            self._takers.setdefault(role, deque()).append(taker)
+            await taker
+        conversation = waiting.popleft()
+        self._known[role].discard(conversation)
+        return conversation
+
+    def depth(self, role: str) -> int:
+        """How many conversations wait for `role`."""
+        return len(self._waiting.get(role, ()))
+
+
+class MemoryPresence:
+    """`bus.base.Presence` as a counter."""
+
+    def __init__(self) -> None:
+        self._connections: Counter[str] = Counter()
+
+    def enter(self, who: str) -> bool:
+        """See `Presence.enter`."""
+        self._connections[who] += 1
+        return self._connections[who] == 1
+
+    def leave(self, who: str) -> bool:
+        """See `Presence.leave`."""
+        left = self._connections[who] - 1
+        if left > 0:
+            self._connections[who] = left
+            return False
+        self._connections.pop(who, None)
+        return True
+
+    def is_online(self, who: str) -> bool:
+        """See `Presence.is_online`."""
+        return who in self._connections
+
+    def online(self, prefix: str) -> list[str]:
+        """See `Presence.online`."""
+        return [who for who in self._connections if who.startswith(prefix)]

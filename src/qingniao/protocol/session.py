@@ -1,0 +1,166 @@
+"""The server's side of one connection, without I/O. Owns what this client may do right now.
+
+Frames and the time go in, verdicts come out; the gateway carries them out. Rule: nothing that a
+client sends raises, and nothing is answered that the state does not allow.
+
+    NEW ──hello──▶ GREETED ──welcome()──▶ READY ──close()──▶ CLOSED
+"""
+
+from enum import Enum
+from typing import Final
+
+from qingniao.protocol.bodies import FROM_AGENT, FROM_VISITOR, fault_of
+from qingniao.protocol.codes import Close, Code
+from qingniao.protocol.frames import (
+    MAX_INT,
+    Busy,
+    Bye,
+    Error,
+    Follow,
+    Hello,
+    Limits,
+    Ping,
+    Pong,
+    Send,
+    UpFrame,
+)
+
+__all__ = ["Phase", "Session", "Verdict"]
+
+_DEVICE: Final = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-")
+_STRIKES: Final = 200
+"""Refused sends before a client that never listens is closed with FLOODING."""
+_BURST_S: Final = 3.0
+"""A quiet client may send this many seconds' worth of its rate at once."""
+
+Verdict = Error | Busy | Bye | None
+"""What to answer instead of carrying the frame out; `None`: carry it out. `Bye` also closes."""
+
+
+class Phase(Enum):
+    """Where a connection is in its life."""
+
+    NEW = "new"
+    GREETED = "greeted"
+    READY = "ready"
+    CLOSED = "closed"
+
+
+class Session:
+    """State of one connection: phase, who it is, its rate, and which conversations stall."""
+
+    __slots__ = (
+        "agent", "conversation", "device", "limits", "name", "phase", "sender", "visitor",
+        "_allowance", "_stalled", "_strikes", "_topped_up_ms",
+    )  # fmt: skip
+
+    def __init__(self, limits: Limits, now_ms: int) -> None:
+        self.limits = limits
+        self.phase = Phase.NEW
+        self.sender = ""
+        self.device = ""
+        self.visitor = ""
+        self.conversation = 0
+        self.agent = 0
+        self.name = ""
+        self._allowance = limits.rate * _BURST_S
+        self._topped_up_ms = now_ms
+        self._stalled: dict[int, int] | None = None
+        self._strikes = 0
+
+    @property
+    def is_agent(self) -> bool:
+        """Does an agent sit at the other end?"""
+        return self.agent != 0
+
+    def become_visitor(self, visitor: str, conversation: int) -> None:
+        """The token was good: a visitor, with the one conversation that is theirs."""
+        self.phase, self.sender = Phase.READY, "v"
+        self.visitor, self.conversation = visitor, conversation
+
+    def become_agent(self, agent: int, name: str) -> None:
+        """The ticket was good: an agent."""
+        self.phase, self.sender = Phase.READY, f"a{agent}"
+        self.agent, self.name = agent, name
+
+    def close(self) -> None:
+        """Nothing more is accepted."""
+        self.phase = Phase.CLOSED
+
+    def check(self, frame: UpFrame, now_ms: int) -> Verdict:
+        """May this frame be carried out now?"""
+        if self.phase is not Phase.READY:
+            return self._check_early(frame)
+        if type(frame) is Send:
+            return self._check_send(frame, now_ms)
+        if type(frame) is Ping or type(frame) is Pong:
+            return None
+        if type(frame) is Hello:
+            return Error(0, 0, Code.OUT_OF_ORDER, "hello was said already.", False)
+        conversation = frame.conversation
+        if not self.may_see(conversation) and not (conversation == 0 and type(frame) is Follow):
+            return Error(conversation, 0, Code.NOT_YOURS, "No such conversation.", False)
+        return None
+
+    def may_see(self, conversation: int) -> bool:
+        """Is this conversation within what the client may see at all?"""
+        if self.agent:
+            return 0 <= conversation <= MAX_INT
+        return conversation == self.conversation
+
+    def stall(self, conversation: int, n: int) -> None:
+        """Message `n` was not taken: what follows it waits until `n` comes again."""
+        stalled = self._stalled
+        if stalled is None:
+            stalled = self._stalled = {}
+        stalled[conversation] = min(n, stalled.get(conversation, n))
+
+    def _check_early(self, frame: UpFrame) -> Verdict:
+        if self.phase is Phase.NEW and type(frame) is Hello:
+            self.phase = Phase.GREETED
+            if not 1 <= len(frame.device) <= 32 or not _DEVICE.issuperset(frame.device):
+                return Bye(Close.MALFORMED, "device is 1 to 32 characters of A-Z a-z 0-9 _ -.")
+            if len(frame.cursors) > self.limits.follows:
+                return Bye(Close.MALFORMED, "hello names too many conversations.")
+            self.device = frame.device
+            return None
+        if self.phase is Phase.GREETED:
+            # Sent before welcome was seen: refuse kindly, it cost nothing.
+            if type(frame) is Send:
+                return Busy(frame.conversation, frame.n, 100)
+            return Error(0, 0, Code.OUT_OF_ORDER, "Wait for welcome.", False)
+        return Bye(Close.NO_HELLO, "The first frame must be hello.")
+
+    def _check_send(self, send: Send, now_ms: int) -> Verdict:
+        conversation, n = send.conversation, send.n
+        if not self.may_see(conversation) or conversation == 0:
+            return Error(conversation, n, Code.NOT_YOURS, "No such conversation.", False)
+        if not 1 <= n < 1 << 32:
+            return Error(conversation, n, Code.BAD_FRAME, "n counts from 1.", False)
+        stalled = self._stalled
+        if stalled is not None:
+            first = stalled.get(conversation, n)
+            if n > first:
+                return self._busy(send, 100)
+            stalled.pop(conversation, None)
+        if send.type not in (FROM_AGENT if self.agent else FROM_VISITOR):
+            return Error(conversation, n, Code.NOT_ALLOWED, "You may not send this type.", False)
+        fault = fault_of(send.type, send.body, self.limits)
+        if fault:
+            return Error(conversation, n, Code.BAD_BODY, fault, False)
+        rate = self.limits.rate
+        allowance = self._allowance + (now_ms - self._topped_up_ms) * rate / 1000
+        self._topped_up_ms = now_ms
+        self._allowance = allowance = min(allowance, rate * _BURST_S)
+        if allowance < 1:
+            self.stall(conversation, n)
+            return self._busy(send, int((1 - allowance) / rate * 1000) + 1)
+        self._allowance = allowance - 1
+        self._strikes = 0
+        return None
+
+    def _busy(self, send: Send, retry_after_ms: int) -> Verdict:
+        self._strikes += 1
+        if self._strikes > _STRIKES:
+            return Bye(Close.FLOODING, "Too many messages in spite of busy.", 60_000)
+        return Busy(send.conversation, send.n, retry_after_ms)
