@@ -1,0 +1,203 @@
+"""Settings: one tree, documented in place, strict. Rule: a wrong setting stops the start by name.
+
+Sources, later ones win: the defaults here; a TOML file (`--config`, `QINGNIAO_CONFIG`, or
+`qingniao.toml` in the data folder); environment variables `QINGNIAO_<SECTION>_<KEY>`. A key
+or a `QINGNIAO_` variable that does not exist is an error, with the nearest one that does.
+"""
+
+import difflib
+import os
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final, Literal
+
+import msgspec
+from msgspec import Struct
+
+from qingniao.errors import ConfigError
+from qingniao.protocol.frames import Limits
+
+__all__ = ["AIConfig", "Config", "GatewayConfig", "PipelineConfig", "WireConfig", "load_config"]
+
+
+class GatewayConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Sockets."""
+
+    outbox_bytes: int = 1_048_576
+    """Bytes that may wait for one slow reader; above it the connection closes with 3008 (policy:
+    disconnect). A page of history is the largest single thing that must fit."""
+    outbox_soft_bytes: int = 65_536
+    """Bytes waiting above which typing and deltas are left out (policy: drop_oldest)."""
+    head_timeout_ms: int = 10_000
+    """Time for a client to send its HTTP request head. Slow heads are closed."""
+    inbox_interval_ms: int = 250
+    """How often agents hear of changed conversations in their lists."""
+    inbox_changes: int = 500
+    """Changed conversations per interval above which agents are told to reload."""
+    drain_ms: int = 5_000
+    """On SIGTERM: time to finish what was accepted."""
+
+
+class PipelineConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The one way in."""
+
+    waiting: int = 8_192
+    """Messages waiting to be stored; above it senders hear `busy` (policy: refuse)."""
+    batch: int = 512
+    """Messages in one commit at most."""
+    retry_after_ms: int = 250
+    """What `busy` asks for when the intake is full."""
+
+
+class AIConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The flow's worker."""
+
+    parallel: int = 32
+    """Conversations answered at once."""
+    idle_timeout_s: float = 20.0
+    """A bot that says nothing for so long has failed."""
+    deadline_s: float = 120.0
+    """An answer that takes longer has failed."""
+
+
+class WireConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What one connection may do; sent to clients as `welcome.limits`."""
+
+    frame_bytes: int = 65_536
+    body_chars: int = 4_000
+    credit: int = 32
+    rate: float = 10.0
+    agent_rate: float = 100.0
+    follows: int = 512
+    beat_ms: int = 45_000
+    hello_ms: int = 10_000
+    replay: int = 100
+    file_bytes: int = 20_971_520
+
+    def limits(self, *, agent: bool) -> Limits:
+        """The limits of one side."""
+        return Limits(
+            frame_bytes=self.frame_bytes,
+            body_chars=self.body_chars,
+            credit=self.credit,
+            rate=self.agent_rate if agent else self.rate,
+            follows=self.follows,
+            beat_ms=self.beat_ms,
+            hello_ms=self.hello_ms,
+            replay=self.replay,
+            file_bytes=self.file_bytes,
+        )
+
+
+class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Everything that can be set."""
+
+    host: str = "127.0.0.1"
+    """Address to listen on. The default is reachable from this machine only."""
+    port: int = 8080
+    data: str = "data"
+    """Folder of everything that must survive: logs, database, files, keys."""
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    log_format: Literal["text", "json"] = "text"
+    public_url: str = ""
+    """The address visitors see, such as https://chat.example.com; default: as requested."""
+    gateway: GatewayConfig = GatewayConfig()
+    pipeline: PipelineConfig = PipelineConfig()
+    ai: AIConfig = AIConfig()
+    wire: WireConfig = WireConfig()
+
+
+_SECTIONS: Final = {
+    "gateway": GatewayConfig,
+    "pipeline": PipelineConfig,
+    "ai": AIConfig,
+    "wire": WireConfig,
+}
+_PREFIX: Final = "QINGNIAO_"
+_NOT_SETTINGS: Final = frozenset({"QINGNIAO_CONFIG", "QINGNIAO_REQUIRE_ENGINES"})
+
+
+def load_config(
+    environ: Mapping[str, str] | None = None, file: Path | None = None, **given: Any
+) -> Config:
+    """Read the settings. `given` (command line) wins over everything. Raises `ConfigError`."""
+    environ = os.environ if environ is None else environ
+    from_env = _from_environ(environ)
+    path = file or (Path(environ["QINGNIAO_CONFIG"]) if environ.get("QINGNIAO_CONFIG") else None)
+    if path is None:
+        beside = Path(from_env.get("data") or given.get("data") or Config().data) / "qingniao.toml"
+        path = beside if beside.is_file() else None
+    tree = _from_file(path) if path is not None else {}
+    for source in (from_env, {k: v for k, v in given.items() if v is not None}):
+        for key, value in source.items():
+            if isinstance(value, dict):
+                tree.setdefault(key, {}).update(value)
+            else:
+                tree[key] = value
+    try:
+        config = msgspec.convert(tree, Config, strict=False)
+    except msgspec.ValidationError as exc:
+        raise ConfigError(f"Wrong setting: {exc}.") from exc
+    _validate(config)
+    return config
+
+
+def _from_file(path: Path) -> dict[str, Any]:
+    try:
+        tree = tomllib.loads(path.read_text("utf-8"))
+    except OSError as exc:
+        raise ConfigError(f"The configuration file {path} cannot be read: {exc.strerror}.") from exc
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as exc:
+        raise ConfigError(f"The configuration file {path} is not TOML: {exc}.") from exc
+    for key, value in tree.items():
+        _known(key, Config.__struct_fields__, f"{path}: ")
+        if key in _SECTIONS:
+            if not isinstance(value, dict):
+                raise ConfigError(f"{path}: {key} is a section: write [{key}] above its keys.")
+            for inner in value:
+                _known(inner, _SECTIONS[key].__struct_fields__, f"{path}: [{key}] ")
+    return tree
+
+
+def _from_environ(environ: Mapping[str, str]) -> dict[str, Any]:
+    names = {
+        f"{_PREFIX}{key}".upper(): (key,)
+        for key in Config.__struct_fields__
+        if key not in _SECTIONS
+    } | {
+        f"{_PREFIX}{section}_{key}".upper(): (section, key)
+        for section, struct in _SECTIONS.items()
+        for key in struct.__struct_fields__
+    }
+    tree: dict[str, Any] = {}
+    for name, value in environ.items():
+        if not name.startswith(_PREFIX) or name in _NOT_SETTINGS:
+            continue
+        _known(name, tuple(names), "environment variable ")
+        where = names[name]
+        if len(where) == 1:
+            tree[where[0]] = value
+        else:
+            tree.setdefault(where[0], {})[where[1]] = value
+    return tree
+
+
+def _known(key: str, known: tuple[str, ...], where: str) -> None:
+    if key in known:
+        return
+    near = difflib.get_close_matches(key, known, 1)
+    hint = f" Did you mean {near[0]}?" if near else " docs/reference/settings.md lists them all."
+    raise ConfigError(f"Unknown setting: {where}{key}.{hint}")
+
+
+def _validate(config: Config) -> None:
+    if not 0 <= config.port <= 65_535:
+        raise ConfigError(f"port must be between 0 and 65535, got {config.port}.")
+    for section in _SECTIONS:
+        for key in _SECTIONS[section].__struct_fields__:
+            value = getattr(getattr(config, section), key)
+            if value <= 0:
+                raise ConfigError(f"{section}.{key} must be greater than 0, got {value}.")
+    if config.gateway.outbox_bytes < config.gateway.outbox_soft_bytes:
+        raise ConfigError("gateway.outbox_bytes must not be below gateway.outbox_soft_bytes.")
