@@ -41,7 +41,9 @@ export function encode(value: Value): Uint8Array<ArrayBuffer> {
     return from;
   };
   const byte = (value: number): void => {
-    bytes[room(1)] = value;
+    // Before the store: making room may replace the array.
+    const from = room(1);
+    bytes[from] = value;
   };
   /** A tag and a big-endian number of 1, 2, 4 or 8 bytes. */
   const tagged = (tag: number, size: number, number: number): void => {
@@ -62,7 +64,8 @@ export function encode(value: Value): Uint8Array<ArrayBuffer> {
   const number = (value: number): void => {
     if (!Number.isSafeInteger(value) || Object.is(value, -0)) {
       byte(0xcb);
-      view.setFloat64(room(8), value);
+      const from = room(8);
+      view.setFloat64(from, value);
     } else if (value >= 0) {
       if (value < 0x80) byte(value);
       else if (value < 0x100) tagged(0xcc, 1, value);
