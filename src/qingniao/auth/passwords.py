@@ -6,6 +6,7 @@ once, so that a storm of sign-ins costs at most 2 × 19 MiB and leaves the loop 
 
 import asyncio
 import secrets
+from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
 from qingniao.auth.errors import PasswordTooWeak
@@ -23,7 +24,8 @@ _ALPHABET: Final = "abcdefghjkmnpqrstuvwxyz23456789"
 """No i, l, o, 0 or 1: it is read from a terminal and typed by hand."""
 
 _WELL_KNOWN: Final = frozenset(
-    """
+    word
+    for line in """
     0123456789 0987654321 1029384756 1122334455 1234512345 1234567890 12345678910 123456789a
     123456789q 1234qwerasdf 147258369a 1q2w3e4r5t 1q2w3e4r5t6y 1qaz2wsx3edc 5201314520 9876543210
     a123456789 aa12345678 abc123456789 abcd123456 abcdefghij administrator admin12345 admin123456
@@ -34,7 +36,8 @@ _WELL_KNOWN: Final = frozenset(
     qwerty123456 qwertyuiop qwertyuiop123 rootroot123 superadmin sunshine123 test123456
     test1234567 trustno1234 welcome123 welcome1234 woaini1314 woaini1314520 woaini520 zaq12wsxcde3
     zxcvbnm123 zxcvbnm,./
-    """.split()
+    """.splitlines()
+    for word in line.split()
 )
 
 
@@ -54,7 +57,7 @@ def check_strength(password: str, *, login: str = "") -> None:
 
 def _is_a_row(text: str) -> bool:
     """Do all characters go up, or down, one by one?"""
-    steps = {ord(b) - ord(a) for a, b in zip(text, text[1:], strict=False)}
+    steps = {ord(b) - ord(a) for a, b in pairwise(text)}
     return len(steps) == 1 and abs(steps.pop()) <= 1
 
 
@@ -108,7 +111,7 @@ class Passwords:
             return False
 
     def _hasher(self) -> "PasswordHasher":
-        # Imported on the first use: it loads cffi, which the start of the process need not wait for.
+        # Imported on the first use: it loads cffi, and the start need not wait for that.
         from argon2 import PasswordHasher, Type
 
         if self._engine is None:

@@ -132,8 +132,9 @@ class RocksMessageLog:
                 touched[conversation] = (head, None)
             device, n = decision.device, decision.n
             for entry in decision.entries:
-                key = _entry_key(conversation, entry.seq)
-                batch.put(key, _record(device, n, _encode(entry)))
+                frame = _encode(entry)
+                decision.frames.append(frame)
+                batch.put(_entry_key(conversation, entry.seq), _record(device, n, frame))
                 fold(head, entry, device, n)
         marked = self._finish(batch, touched)
         if not batch.is_empty():
@@ -228,7 +229,9 @@ class RocksMessageLog:
         marks = self._marks[role]
         for conversation, seq in seen:
             head = self._find(conversation)
-            newer = head is not None and (head.last > seq if role is Role.INDEX else _owes(head, role))
+            newer = head is not None and (
+                head.last > seq if role is Role.INDEX else _owes(head, role)
+            )
             if conversation in marks and not newer:
                 marks.discard(conversation)
                 batch.delete(_mark_key(role, conversation))

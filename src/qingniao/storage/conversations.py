@@ -1,0 +1,124 @@
+"""The index of conversations: who has what, what waits, what was said last.
+
+A projection of the message log for lists and searches; losing it costs a rebuild, never a message.
+Rule: a row never goes back to an older `last`.
+"""
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+import msgspec
+from sqlalchemy import ColumnElement, Row, func, or_, select
+
+from qingniao.storage.database import Database, upsert
+from qingniao.storage.models import conversations
+from qingniao.storage.rows import Counts, IndexPage, IndexRow, View
+from qingniao.storage.visitors import Visitors
+
+__all__ = ["ConversationIndex"]
+
+TIES_MAX: Final = 200
+"""How far a page may exceed its limit to finish the millisecond it would end in."""
+
+_FIELDS: Final = IndexRow.__struct_fields__
+_ROW: Final = [conversations.c[name] for name in _FIELDS]
+
+
+class ConversationIndex:
+    """Lists and searches over all conversations."""
+
+    def __init__(self, database: Database, visitors: Visitors) -> None:
+        self._database = database
+        self._visitors = visitors
+
+    async def project(self, rows: Sequence[IndexRow]) -> None:
+        """Bring many rows up to date, and their visitors on record, in one transaction."""
+        if not rows:
+            return
+        async with self._database.write() as connection:
+            statement = upsert(connection, conversations)
+            changed = {name: statement.excluded[name] for name in _FIELDS if name != "id"}
+            statement = statement.on_conflict_do_update(
+                index_elements=[conversations.c.id],
+                set_=changed,
+                where=statement.excluded.last >= conversations.c.last,
+            )
+            await connection.execute(statement, [msgspec.structs.asdict(row) for row in rows])
+            arrivals = await self._visitors.record(connection, rows)
+        for arrival in arrivals:
+            self._visitors.arrivals.recorded(arrival)
+
+    async def page(
+        self, view: View, *, user: int, search: str = "", before: int | None = None, limit: int
+    ) -> IndexPage:
+        """A piece of a view: newest first, for `waiting` the longest wait first.
+
+        `before` is the `time` (`waiting`: the `since`) of the last row of the piece before. A
+        piece never ends between two rows of the same millisecond: it would lose the second one.
+        """
+        key = conversations.c.since if view == "waiting" else conversations.c.time
+        query = select(*_ROW).where(*_conditions(view, user))
+        if search:
+            query = query.where(_matches(search))
+        if before is not None:
+            query = query.where(key > before if view == "waiting" else key < before)
+        order = (key, conversations.c.id) if view == "waiting" else (key.desc(), conversations.c.id)
+        async with self._database.read() as connection:
+            found = await connection.execute(query.order_by(*order).limit(limit + 1))
+            rows = [_row(row) for row in found]
+            more = len(rows) > limit
+            if more and _key(view, rows[-1]) == _key(view, rows[-2]):
+                edge = _key(view, rows[-1])
+                rows = [row for row in rows if _key(view, row) != edge]
+                ties = query.where(key == edge).order_by(conversations.c.id).limit(TIES_MAX)
+                rows += [_row(row) for row in await connection.execute(ties)]
+                beyond = key > edge if view == "waiting" else key < edge
+                rest = query.where(beyond).limit(1)
+                more = (await connection.execute(rest)).first() is not None
+            elif more:
+                rows.pop()
+        return IndexPage(tuple(rows), more)
+
+    async def counts(self, user: int) -> Counts:
+        """How many rows each view has, without a search."""
+        async with self._database.read() as connection:
+
+            async def count(view: View) -> int:
+                query = select(func.count()).select_from(conversations)
+                return int(await connection.scalar(query.where(*_conditions(view, user))) or 0)
+
+            return Counts(
+                mine=await count("mine"), waiting=await count("waiting"), all=await count("all")
+            )
+
+    async def get(self, conversation: int) -> IndexRow | None:
+        """One row, if the conversation has been projected."""
+        async with self._database.read() as connection:
+            query = select(*_ROW).where(conversations.c.id == conversation)
+            row = (await connection.execute(query)).first()
+        return _row(row) if row else None
+
+
+def _conditions(view: View, user: int) -> list[ColumnElement[bool]]:
+    match view:
+        case "mine":
+            return [conversations.c.assignee == user, conversations.c.status == "open"]
+        case "waiting":
+            return [conversations.c.status == "waiting"]
+        case "all":
+            return [conversations.c.time > 0]
+
+
+def _matches(search: str) -> ColumnElement[bool]:
+    return or_(
+        conversations.c.preview.icontains(search, autoescape=True),
+        conversations.c.visitor_name.icontains(search, autoescape=True),
+    )
+
+
+def _key(view: View, row: IndexRow) -> int:
+    return row.since if view == "waiting" else row.time
+
+
+def _row(row: Row[Any]) -> IndexRow:
+    return IndexRow(**dict(zip(_FIELDS, row, strict=True)))

@@ -1,0 +1,67 @@
+"""The knowledge base's entries as they were written.
+
+Indexes for retrieval are built from here and may be thrown away. Rule: an entry's id decides, so
+that importing the same file twice changes nothing.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+from sqlalchemy import Row, func, or_, select
+
+from qingniao.storage.database import Database, upsert
+from qingniao.storage.models import knowledge
+from qingniao.storage.rows import KnowledgeEntry
+
+__all__ = ["KnowledgeEntries"]
+
+_FIELDS = KnowledgeEntry.__struct_fields__
+_ENTRY = [knowledge.c[name] for name in _FIELDS]
+_BATCH = 500
+
+
+class KnowledgeEntries:
+    """Questions and answers."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def put(self, entries: Sequence[KnowledgeEntry], now_ms: int) -> None:
+        """Add or replace by id, all or nothing."""
+        values = [msgspec.to_builtins(entry) | {"updated": now_ms} for entry in entries]
+        async with self._database.write() as connection:
+            statement = upsert(connection, knowledge)
+            statement = statement.on_conflict_do_update(
+                index_elements=[knowledge.c.id],
+                set_={name: statement.excluded[name] for name in _FIELDS if name != "id"},
+            )
+            for start in range(0, len(values), _BATCH):
+                await connection.execute(statement, values[start : start + _BATCH])
+
+    async def page(
+        self, *, search: str = "", limit: int, offset: int
+    ) -> tuple[list[KnowledgeEntry], int]:
+        """Some entries by category and title, and how many there are in all."""
+        query = select(*_ENTRY)
+        count = select(func.count()).select_from(knowledge)
+        if search:
+            columns = (knowledge.c.title, knowledge.c.question, knowledge.c.answer)
+            matches = or_(*(column.icontains(search, autoescape=True) for column in columns))
+            query, count = query.where(matches), count.where(matches)
+        query = query.order_by(knowledge.c.category, knowledge.c.title, knowledge.c.id)
+        async with self._database.read() as connection:
+            total = int(await connection.scalar(count) or 0)
+            rows = await connection.execute(query.limit(limit).offset(offset))
+            return [_entry(row) for row in rows], total
+
+    async def all(self) -> list[KnowledgeEntry]:
+        """Everything, by id: what training starts from."""
+        async with self._database.read() as connection:
+            rows = await connection.execute(select(*_ENTRY).order_by(knowledge.c.id))
+            return [_entry(row) for row in rows]
+
+
+def _entry(row: Row[Any]) -> KnowledgeEntry:
+    fields = dict(zip(_FIELDS, row, strict=True))
+    return KnowledgeEntry(**fields | {"alternatives": tuple(fields["alternatives"])})

@@ -1,0 +1,63 @@
+"""Sums per hour for reports.
+
+Rule: adding is commutative, so that late facts land in their own hour. The worker that adds keeps its position with `Cursors`; a repeat would count twice.
+"""
+
+from collections.abc import Sequence
+
+import msgspec
+from msgspec import Struct
+from sqlalchemy import select
+
+from qingniao.storage.database import Database, upsert
+from qingniao.storage.models import rollups
+
+__all__ = ["Rollup", "Rollups"]
+
+
+class Rollup(Struct, frozen=True, kw_only=True):
+    """`value` of `metric` within an hour. `hour` counts from 1970-01-01 UTC; `label` splits a
+    metric, by bot or agent for example."""
+
+    hour: int
+    metric: str
+    label: str = ""
+    value: float = 0
+
+
+class Rollups:
+    """Hourly sums."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def add(self, amounts: Sequence[Rollup]) -> None:
+        """Add every amount to its sum, all or nothing."""
+        if not amounts:
+            return
+        async with self._database.write() as connection:
+            statement = upsert(connection, rollups)
+            statement = statement.on_conflict_do_update(
+                index_elements=[rollups.c.hour, rollups.c.metric, rollups.c.label],
+                set_={"value": rollups.c.value + statement.excluded.value},
+            )
+            await connection.execute(
+                statement, [msgspec.structs.asdict(amount) for amount in amounts]
+            )
+
+    async def between(self, metric: str, first_hour: int, end_hour: int) -> list[Rollup]:
+        """The sums of one metric, `end_hour` excluded, in order of time."""
+        query = (
+            select(rollups.c.hour, rollups.c.metric, rollups.c.label, rollups.c.value)
+            .where(
+                rollups.c.metric == metric,
+                rollups.c.hour >= first_hour,
+                rollups.c.hour < end_hour,
+            )
+            .order_by(rollups.c.hour, rollups.c.label)
+        )
+        async with self._database.read() as connection:
+            return [
+                Rollup(hour=hour, metric=name, label=label, value=value)
+                for hour, name, label, value in await connection.execute(query)
+            ]
