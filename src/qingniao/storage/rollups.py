@@ -1,6 +1,7 @@
 """Sums per hour for reports.
 
-Rule: adding is commutative, so that late facts land in their own hour. The worker that adds keeps its position with `Cursors`; a repeat would count twice.
+Rule: adding is commutative, so that late facts land in their own hour.
+The worker that adds keeps its position with `Cursors`; a repeat would count twice.
 """
 
 from collections.abc import Sequence

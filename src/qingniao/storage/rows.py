@@ -3,9 +3,9 @@
 Times are milliseconds since 1970-01-01 UTC; texts that nobody gave are empty, never `None`.
 """
 
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 __all__ = [
     "Arrival",
@@ -27,6 +27,9 @@ __all__ = [
 Role = Literal["admin", "agent"]
 Locale = Literal["zh-CN", "en"]
 View = Literal["mine", "waiting", "all"]
+
+_GREETING: Final = {"zh-CN": "您好，请问有什么可以帮您？", "en": "Hello, how can we help?"}
+_NO_QUICK: Final[dict[str, tuple[str, ...]]] = {"zh-CN": (), "en": ()}
 
 
 class User(Struct, frozen=True, kw_only=True):
@@ -127,11 +130,8 @@ class Site(Struct, frozen=True, kw_only=True):
     """What a visitor sees before anything is said. Keys of the maps are locales."""
 
     name: str = "青鸟"
-    greeting: dict[str, str] = {
-        "zh-CN": "您好，请问有什么可以帮您？",
-        "en": "Hello, how can we help?",
-    }
-    quick: dict[str, tuple[str, ...]] = {"zh-CN": (), "en": ()}
+    greeting: dict[str, str] = field(default_factory=_GREETING.copy)
+    quick: dict[str, tuple[str, ...]] = field(default_factory=_NO_QUICK.copy)
     colour: str = "#0B8F87"
     hours: str = ""
 

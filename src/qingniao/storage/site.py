@@ -1,4 +1,4 @@
-"""The site's settings: what a visitor sees first. Rule: there is always one, if only the default."""
+"""The site's settings: what a visitor sees first. Rule: there is always one, by default."""
 
 import msgspec
 from sqlalchemy import select
