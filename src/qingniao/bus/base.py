@@ -43,6 +43,9 @@ class Whisper(Struct, frozen=True, gc=False):
     audience: Audience = "all"
     droppable: bool = True
     device: str = ""
+    """The connection that caused it, which is not told."""
+    lists: bool = False
+    """Does it change what the agents' list shows?"""
 
 
 class SignOut(Struct, frozen=True, gc=False):

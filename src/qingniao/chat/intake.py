@@ -90,6 +90,8 @@ class Decision(Struct):
     code: int = 0
     text: str = ""
     expected: int = 0
+    frames: list[bytes] = []
+    """The entries as the log stored them: `entry` frames in MessagePack. Filled by the log."""
 
 
 _ACTIONS: Final = {

@@ -49,9 +49,10 @@ class MessageLog(Protocol):
         """The same, decoded."""
         ...
 
-    def mark_read(self, conversation: int, *, agent: bool, seq: int) -> bool:
-        """Somebody has seen everything up to `seq`. True if that was news. Stored lazily: a
-        crash may forget the last second of read marks, never an entry."""
+    def mark_read(self, conversation: int, *, agent: bool, seq: int) -> tuple[int, int] | None:
+        """Somebody has seen everything up to `seq`. If that is news: how far (the visitor, the
+        agents) have read now. Stored lazily: a crash may forget the last second of read marks,
+        never an entry."""
         ...
 
     def marked(self, role: Role) -> list[int]:

@@ -8,8 +8,6 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 
-from msgspec import msgpack
-
 from qingniao.bus.base import Fanout, News, Told, WorkQueue
 from qingniao.chat.head import Head
 from qingniao.chat.intake import Decision, Intent
@@ -27,7 +25,6 @@ __all__ = ["Pipeline", "Reply"]
 Reply = Callable[[Decision | StorageError], None]
 """Called on the loop once the intent's fate is known; must not raise."""
 
-_encode = msgpack.Encoder().encode
 _log = get_logger("pipeline")
 
 
@@ -48,6 +45,11 @@ class Pipeline:
         self._idle.set()
         self._closing = False
         self.commits = self.committed = self.refused = self.failed = 0
+
+    @property
+    def retry_after_ms(self) -> int:
+        """When to come back after `offer` refused."""
+        return self._config.retry_after_ms
 
     def offer(self, intent: Intent, reply: Reply | None) -> bool:
         """Take an intent, or say at once that there is no room (False: nothing was taken)."""
@@ -97,6 +99,11 @@ class Pipeline:
         except StorageError as exc:
             self._fail(taken, exc)
             return
+        except Exception as exc:  # a bug of ours must not end the intake for everybody
+            fault = StorageError("Storing failed for an unexpected reason; see the server's log.")
+            fault.__cause__ = exc
+            self._fail(taken, fault)
+            return
         self.commits += 1
         self.committed += size
         touched: dict[int, None] = {}
@@ -121,8 +128,8 @@ class Pipeline:
 
     def _tell(self, decision: Decision) -> None:
         told = tuple(
-            Told(entry.seq, entry.type, _encode(entry), decision.device)
-            for entry in decision.entries
+            Told(entry.seq, entry.type, frame, decision.device)
+            for entry, frame in zip(decision.entries, decision.frames, strict=True)
         )
         moved = any(entry.type == EntryType.STATUS for entry in decision.entries)
         self._fanout.publish(News(decision.intent.conversation, told, moved))

@@ -98,7 +98,7 @@ class Session:
         if type(frame) is Hello:
             return Error(0, 0, Code.OUT_OF_ORDER, "hello was said already.", False)
         conversation = frame.conversation
-        if not self.may_see(conversation) and not (conversation == 0 and type(frame) is Follow):
+        if not self.may_see(conversation):
             return Error(conversation, 0, Code.NOT_YOURS, "No such conversation.", False)
         return None
 

@@ -193,20 +193,20 @@ class RocksMessageLog:
         """See `MessageLog.entries`."""
         return [_decode_entry(_frame_of(r)) for r in self._records(conversation, after, limit)]
 
-    def mark_read(self, conversation: int, *, agent: bool, seq: int) -> bool:
+    def mark_read(self, conversation: int, *, agent: bool, seq: int) -> tuple[int, int] | None:
         """See `MessageLog.mark_read`."""
         head = self._find(conversation)
         if head is None:
-            return False
+            return None
         seq = min(seq, head.last)
         if seq <= (head.read_agent if agent else head.read_visitor):
-            return False
+            return None
         if agent:
             head.read_agent = seq
         else:
             head.read_visitor = seq
         self._unsaved.add(conversation)
-        return True
+        return head.read_visitor, head.read_agent
 
     async def flush_reads(self) -> None:
         """See `MessageLog.flush_reads`."""

@@ -1,0 +1,1 @@
+"""EDGE. Sockets: one port for WebSockets and HTTP, connections, who follows what, drain."""

@@ -1,0 +1,297 @@
+"""One WebSocket. Owns its assembly of fragments, its session, what it follows and its outbox.
+
+Rule: nothing here awaits the socket. What a slow reader has not taken waits in the transport's
+buffer, bounded in bytes: typing and deltas are left out first, then the connection closes with SLOW.
+"""
+
+from collections import deque
+from typing import TYPE_CHECKING, Final
+
+from picows import WSFrame, WSListener, WSMsgType, WSTransport
+
+from qingniao.chat.intake import Decision, Message
+from qingniao.errors import StorageError
+from qingniao.log import get_logger
+from qingniao.protocol.codec import BadFields, Codec, Malformed
+from qingniao.protocol.codes import Close, Code
+from qingniao.protocol.frames import (
+    Ack,
+    Busy,
+    Bye,
+    DownFrame,
+    EntryType,
+    Error,
+    Follow,
+    Hello,
+    History,
+    Limits,
+    Ping,
+    Pong,
+    Read,
+    Send,
+    Typing,
+    Unfollow,
+    UpFrame,
+)
+from qingniao.protocol.session import Session
+
+if TYPE_CHECKING:
+    from qingniao.gateway.hub import Hub
+
+__all__ = ["Connection"]
+
+_log: Final = get_logger("gateway")
+_REQUESTS: Final = 1_024
+"""`follow` and `history` frames waiting on one connection; above it: FLOODING."""
+
+Request = Hello | Follow | History
+
+
+class Connection(WSListener):  # type: ignore[misc]  # picows ships no base for subclassing in stubs
+    """A client's socket. Created by the front, known to the hub, beaten by the heart."""
+
+    __slots__ = (
+        "codec", "entries", "follows", "hub", "seen", "session", "signed_in", "transport",
+        "welcomed_ms", "_asking", "_inflight", "_parts", "_paused", "_requests", "_text",
+    )  # fmt: skip
+
+    def __init__(self, hub: "Hub", codec: Codec, limits: Limits, now_ms: int) -> None:
+        self.hub = hub
+        self.codec = codec
+        self.session = Session(limits, now_ms)
+        self.transport: WSTransport | None = None
+        self.follows: dict[int, int] = {}
+        """Conversation → the last `seq` sent; negative while it is being caught up."""
+        self.entries = 0
+        self.seen = 0
+        self.welcomed_ms = 0
+        self.signed_in = ""
+        self._inflight = 0
+        self._paused = False
+        self._parts: bytearray | None = None
+        self._text = False
+        self._requests: deque[Request] | None = None
+        self._asking = False
+
+    # What picows calls.
+
+    def on_ws_connected(self, transport: WSTransport) -> None:
+        self.transport = transport
+        # The head of the handshake is the largest thing an idle connection would keep.
+        transport.request.headers.clear()
+        self.hub.connected(self)
+
+    def on_ws_disconnected(self, transport: WSTransport) -> None:
+        self.session.close()
+        self.hub.disconnected(self)
+        self.transport = None
+
+    def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
+        kind = frame.msg_type
+        self.seen = self.hub.beat
+        if kind is WSMsgType.BINARY or kind is WSMsgType.TEXT:
+            if self._parts is not None:
+                return self.bye(Bye(Close.MALFORMED, "A message began inside another."))
+            if frame.fin:
+                if frame.payload_size > self.session.limits.frame_bytes:
+                    return self._too_large()
+                return self._receive(frame.get_payload_as_bytes(), kind is WSMsgType.TEXT)
+            self._parts = bytearray()
+            self._text = kind is WSMsgType.TEXT
+            self._append(frame)
+        elif kind is WSMsgType.CONTINUATION:
+            self._append(frame)
+        elif kind is WSMsgType.CLOSE:
+            transport.send_close(frame.get_close_code())
+            transport.disconnect()
+        elif kind is WSMsgType.PING:
+            transport.send_pong(frame.get_payload_as_bytes())
+
+    def _append(self, frame: WSFrame) -> None:
+        parts = self._parts
+        if parts is None:
+            return self.bye(Bye(Close.MALFORMED, "A continuation of nothing."))
+        if len(parts) + frame.payload_size > self.session.limits.frame_bytes:
+            return self._too_large()
+        parts += frame.get_payload_as_bytes()
+        if frame.fin:
+            self._parts = None
+            self._receive(bytes(parts), self._text)
+
+    def _too_large(self) -> None:
+        limit = self.session.limits.frame_bytes
+        self.bye(Bye(Close.TOO_LARGE, f"A message is larger than {limit} bytes."))
+
+    # What a client says.
+
+    def _receive(self, data: bytes, is_text: bool) -> None:
+        if is_text is self.codec.is_binary:
+            kind = "binary" if self.codec.is_binary else "text"
+            return self.bye(Bye(Close.MALFORMED, f"This subprotocol uses {kind} messages."))
+        try:
+            frame = self.codec.up(data)
+        except Malformed as exc:
+            return self.bye(Bye(Close.MALFORMED, str(exc)))
+        except BadFields as exc:
+            return self.send(Error(0, 0, Code.BAD_FRAME, str(exc), False))
+        if frame is None:
+            return None
+        now_ms = self.hub.services.clock()
+        verdict = self.session.check(frame, now_ms)
+        if verdict is None:
+            return self._carry_out(frame)
+        if type(verdict) is Bye:
+            return self.bye(verdict)
+        return self.send(verdict)
+
+    def _carry_out(self, frame: UpFrame) -> None:
+        kind = type(frame)
+        if kind is Send:
+            self._send(frame)  # type: ignore[arg-type]
+        elif kind is Ping:
+            self.send(Pong(frame.number, self.entries))  # type: ignore[union-attr]
+        elif kind is Read:
+            self.hub.read(self, frame.conversation, frame.seq)  # type: ignore[union-attr]
+        elif kind is Typing:
+            self.hub.typing(self, frame)  # type: ignore[arg-type]
+        elif kind is Unfollow:
+            self.hub.leave(self, frame.conversation)  # type: ignore[union-attr]
+        elif kind is Hello or kind is Follow or kind is History:
+            self._request(frame)  # type: ignore[arg-type]
+
+    def _send(self, frame: Send) -> None:
+        session = self.session
+        message = Message(
+            frame.conversation, session.sender, session.device, frame.n, frame.type, frame.body,
+            session.visitor, session.agent, session.name,
+        )  # fmt: skip
+        pipeline = self.hub.services.pipeline
+        if not pipeline.offer(message, self._settle):
+            session.stall(frame.conversation, frame.n)
+            wait = pipeline.retry_after_ms
+            return self.send(Busy(frame.conversation, frame.n, wait))
+        self._inflight += 1
+        if self._inflight >= session.limits.credit and not self._paused:
+            self._pause()
+        return None
+
+    def _settle(self, result: Decision | StorageError) -> None:
+        """The pipeline knows the fate of a message of ours; see `pipeline.Reply`."""
+        self._inflight -= 1
+        if self._paused and self._inflight < self.session.limits.credit // 2:
+            self._resume()
+        if self.transport is None:
+            return
+        if isinstance(result, StorageError):
+            self._not_stored(result)
+            return
+        intent = result.intent
+        assert type(intent) is Message  # only messages come from connections
+        if result.code:
+            self.send(
+                Error(intent.conversation, intent.n, result.code, result.text, False,
+                      result.expected)  # fmt: skip
+            )
+            return
+        at = max(0, self.hub.services.clock() - self.welcomed_ms)
+        self.send(Ack(intent.conversation, result.n, result.seq, at))
+
+    def _not_stored(self, result: StorageError) -> None:
+        # The intake fails everything that waits, so one error per connection says it all: the
+        # client sends what is unacked again when it is back.
+        text = "The server cannot store messages at the moment; yours was not taken."
+        self.send(Error(0, 0, Code.STORAGE_FULL, text, True))
+        self.bye(Bye(Close.STORAGE, text, 5_000))
+
+    # Requests that may have to ask a store: one at a time, in order.
+
+    def _request(self, frame: Request) -> None:
+        waiting = self._requests
+        if waiting is None:
+            waiting = self._requests = deque()
+        if len(waiting) >= _REQUESTS:
+            return self.bye(Bye(Close.FLOODING, "Too many requests at once."))
+        waiting.append(frame)
+        if not self._asking:
+            self._asking = True
+            self.hub.spawn(self._ask())
+        return None
+
+    async def _ask(self) -> None:
+        try:
+            while self._requests and self.transport is not None:
+                await self.hub.request(self, self._requests.popleft())
+        except (StorageError, TimeoutError) as exc:
+            _log.error("request_failed", exc=exc)
+            self.bye(Bye(Close.STORAGE, "The server cannot read its store; try again.", 5_000))
+        finally:
+            self._asking = False
+            self._requests = None
+
+    # What goes out.
+
+    def send(self, frame: DownFrame) -> None:
+        """Encode and send; see `write`."""
+        self.write(self.codec.encode(frame))
+
+    def write(self, data: bytes, *, droppable: bool = False) -> None:
+        """Send encoded bytes, or leave them out, or close: see the module's rule."""
+        transport = self.transport
+        if transport is None:
+            return
+        waiting = transport.underlying_transport.get_write_buffer_size()
+        if waiting:
+            config = self.hub.services.config
+            if droppable and waiting > config.outbox_soft_bytes:
+                self.hub.dropped += 1
+                return
+            if waiting + len(data) > config.outbox_bytes:
+                self.hub.slow += 1
+                self._slow()
+                return
+        transport.send(WSMsgType.BINARY if self.codec.is_binary else WSMsgType.TEXT, data)
+
+    def write_entry(self, data: bytes) -> None:
+        """The same for an entry frame, which `pong` counts."""
+        self.entries += 1
+        self.write(data)
+
+    def bye(self, frame: Bye) -> None:
+        """Say why and close."""
+        transport = self.transport
+        if transport is None:
+            return
+        self.session.close()
+        self.send(frame)
+        if self.transport is None:
+            return
+        self.transport = None
+        self.hub.closing(self, frame.code)
+        transport.send_close(frame.code, frame.text.encode()[:120])  # type: ignore[arg-type]
+        transport.disconnect()
+
+    def _slow(self) -> None:
+        transport, self.transport = self.transport, None
+        self.session.close()
+        self.hub.closing(self, Close.SLOW)
+        if transport is not None:
+            transport.send_close(Close.SLOW, b"slow, resume")  # type: ignore[arg-type]
+            # What waits would take as long as the reader is slow; the log has it all.
+            transport.disconnect(graceful=False)
+
+    def _pause(self) -> None:
+        if self.transport is not None:
+            self._paused = True
+            self.hub.pauses += 1
+            self.transport.underlying_transport.pause_reading()
+
+    def _resume(self) -> None:
+        self._paused = False
+        if self.transport is not None:
+            self.transport.underlying_transport.resume_reading()
+
+    def owns(self, device: str, entry_type: int) -> bool:
+        """Did this connection send that entry (and has, or gets, its ack)?"""
+        if not device or entry_type == EntryType.STATUS:
+            return False
+        return device == f"{self.session.sender}/{self.session.device}"

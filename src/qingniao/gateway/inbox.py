@@ -1,0 +1,68 @@
+"""The agents' list, live. Owns which conversations changed since the last beat of the list.
+
+Rule: a changed conversation costs one addition to a set; agents hear of it a few times a second at
+most, however many messages there were (bound: `inbox_changes`, policy: tell them to reload).
+"""
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from qingniao.chat.view import summary
+from qingniao.gateway.ports import GatewayServices
+from qingniao.protocol.codec import Codec
+from qingniao.protocol.frames import State
+
+if TYPE_CHECKING:
+    from qingniao.gateway.connection import Connection
+
+__all__ = ["Inbox"]
+
+
+class Inbox:
+    """Conversation 0: a digest of every conversation's changes, for agents who follow it."""
+
+    def __init__(self, services: GatewayServices) -> None:
+        self._services = services
+        self._followers: dict["Connection", None] = {}
+        self._changed: set[int] = set()
+
+    def join(self, connection: "Connection") -> None:
+        """Only agents get here: a visitor may not see conversation 0 (`Session.check`)."""
+        if connection.session.is_agent:
+            self._followers[connection] = None
+            connection.send(State(0, {}))
+
+    def leave(self, connection: "Connection") -> None:
+        """Stop telling it."""
+        self._followers.pop(connection, None)
+
+    def touch(self, conversation: int) -> None:
+        """Something about it changed that a list shows."""
+        if self._followers and len(self._changed) <= self._services.config.inbox_changes:
+            self._changed.add(conversation)
+
+    async def run(self) -> None:
+        """Tell the followers until cancelled."""
+        while True:
+            await asyncio.sleep(self._services.config.inbox_interval_ms / 1000)
+            if self._changed:
+                await self._tell()
+
+    async def _tell(self) -> None:
+        changed, self._changed = self._changed, set()
+        if len(changed) > self._services.config.inbox_changes:
+            frames = [State(0, {"reload": True})]
+        else:
+            online = self._services.presence.is_online
+            frames = []
+            for head in (await self._services.log.heads(changed)).values():
+                fields = summary(head, online=online(f"v:{head.visitor}"))
+                del fields["id"]
+                frames.append(State(head.conversation, fields))
+        encoded: dict[Codec, list[bytes]] = {}
+        for connection in list(self._followers):
+            codec = connection.codec
+            if codec not in encoded:
+                encoded[codec] = [codec.encode(frame) for frame in frames]
+            for data in encoded[codec]:
+                connection.write(data)

@@ -1,0 +1,77 @@
+"""The listening socket and its end. Owns start, heart, inbox and drain."""
+
+import asyncio
+import errno
+from collections.abc import Callable
+from typing import Any, Final
+
+from qingniao.errors import StartError
+from qingniao.gateway.front import Front
+from qingniao.gateway.heart import Heart
+from qingniao.gateway.hub import Hub
+from qingniao.gateway.ports import GatewayServices
+
+__all__ = ["GatewayServer"]
+
+_BACKLOG: Final = 4_096
+
+
+class GatewayServer:
+    """Serves WebSockets and the HTTP app on one port until `close`."""
+
+    def __init__(self, services: GatewayServices, app: Any) -> None:
+        self.hub = Hub(services)
+        self._services = services
+        self._front = Front(self.hub, app)
+        self._server: asyncio.Server | None = None
+        self._tasks: list[asyncio.Task[None]] = []
+        self._unsubscribe: Callable[[], None] | None = None
+
+    async def start(self, host: str, port: int) -> int:
+        """Listen; returns the port. Raises `StartError` when that is not possible."""
+        loop = asyncio.get_running_loop()
+        try:
+            self._server = await loop.create_server(
+                self._front, host, port, backlog=_BACKLOG, reuse_address=True
+            )
+        except OSError as exc:
+            raise _start_error(host, port, exc) from exc
+        self._unsubscribe = self._services.fanout.subscribe(self.hub.deliver)
+        wire = self._services.wire
+        heart = Heart(self.hub, wire.beat_ms, wire.hello_ms)
+        self._tasks = [loop.create_task(heart.run()), loop.create_task(self.hub.inbox.run())]
+        return int(self._server.sockets[0].getsockname()[1])
+
+    async def close(self) -> None:
+        """Stop accepting, store what was taken, ask everybody to come back. Idempotent."""
+        if self._server is None:
+            return
+        server, self._server = self._server, None
+        server.close()
+        deadline = self._services.config.drain_ms / 1000
+        try:
+            async with asyncio.timeout(deadline):
+                await self._services.pipeline.drain()
+        except TimeoutError:
+            pass  # what is not stored was not acked: its senders keep it
+        await self.hub.close(retry_after_ms=500)
+        if self._unsubscribe is not None:
+            self._unsubscribe()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        for http in list(self._front.http_state.connections):
+            http.shutdown()
+        # One turn of the loop lets closing frames leave.
+        await asyncio.sleep(0.05)
+
+
+def _start_error(host: str, port: int, exc: OSError) -> StartError:
+    if exc.errno == errno.EADDRINUSE:
+        return StartError(
+            f"Port {port} is in use by another program. Stop that one, or set QINGNIAO_PORT "
+            "to another port."
+        )
+    if exc.errno == errno.EACCES:
+        return StartError(f"Port {port} needs more rights; choose one above 1023.")
+    return StartError(f"Cannot listen on {host}:{port}: {exc.strerror or exc}.")
