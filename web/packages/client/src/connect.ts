@@ -120,8 +120,10 @@ export function connect(options: ConnectOptions): Client {
   let device: string | null = null;
 
   const viewOf = (id: number): Conversation => {
-    let view = views.get(id);
-    if (!view) views.set(id, (view = emptyConversation(id)));
+    const held = views.get(id);
+    if (held) return held;
+    const view = emptyConversation(id);
+    views.set(id, view);
     return view;
   };
   const change = (id: number, next: Conversation): void => {

@@ -51,6 +51,8 @@ interface Lane {
 /** How long to wait for answers that may never come before beginning anew. */
 const DRAIN_MS = 3_000;
 const TEMPORARY_MS = 1_000;
+/** What a conversation may have unacked; beyond it a message fails at once, to be retried by hand. */
+const MAX_QUEUE = 200;
 
 export function createSender(options: SenderOptions): Sender {
   const { clock, store } = options;
@@ -189,9 +191,13 @@ export function createSender(options: SenderOptions): Sender {
 
     add: (conversation, type, body) => {
       const lane = laneOf(conversation);
-      lane.used += 1;
       const key = randomName();
-      const message = { key, conversation, n: lane.used, type, body, time: clock.now() };
+      const message = { key, conversation, n: lane.used + 1, type, body, time: clock.now() };
+      if (lane.queue.length >= MAX_QUEUE) {
+        show(message, 'failed', { code: 0, text: '' });
+        return key;
+      }
+      lane.used += 1;
       lane.queue.push(message);
       show(message, 'waiting');
       keep(lane, message);
