@@ -1,0 +1,96 @@
+"""What a flow wants done. Owns the effects; refuses to do anything.
+
+Two sorts: *requests* (`Moderate`, `Classify`, `Search`, `AskBot`) are answered by an event, and at
+most one of them ends a step's effects; *acts* (`Say`, `Handoff`, `Passed`) are not answered. Rule:
+a worker carries effects out in order and adds none of its own.
+"""
+
+from msgspec import Struct
+
+from qingniao.chat.lifecycle import Why
+from qingniao.flow.events import Cite
+from qingniao.flow.state import Value
+
+__all__ = [
+    "AskBot",
+    "Classify",
+    "Effect",
+    "Handoff",
+    "Moderate",
+    "Passed",
+    "Request",
+    "Say",
+    "Search",
+]
+
+
+class _Effect(Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="effect"):
+    """Base: an effect names itself when written down."""
+
+
+class Moderate(_Effect, frozen=True, tag="moderate"):
+    """Look for sensitive words. Answered by `Moderated`."""
+
+    text: str
+
+
+class Classify(_Effect, frozen=True, tag="classify"):
+    """Find out what it is about. Answered by `Classified`."""
+
+    text: str
+
+
+class Search(_Effect, frozen=True, tag="search"):
+    """Look into the knowledge base. Answered by `Found` with at most `limit` hits."""
+
+    text: str
+    limit: int
+
+
+class AskBot(_Effect, frozen=True, tag="ask_bot"):
+    """Have a bot write an answer. Answered by `Answered`, `BotFailed` or `TimedOut`.
+
+    What it writes is shown while it is written, unless its confidence is below `floor`. `idle_s`
+    bounds each silence, `deadline_s` the whole reply. An empty `bot` is the default one.
+    """
+
+    text: str
+    locale: str
+    floor: float
+    idle_s: float
+    deadline_s: float
+    bot: str = ""
+
+
+class Say(_Effect, frozen=True, tag="say"):
+    """Tell the visitor. `bot` is set when a bot wrote it; `options` are offered as buttons."""
+
+    text: str
+    options: tuple[str, ...] = ()
+    cites: tuple[Cite, ...] = ()
+    confidence: float | None = None
+    bot: str = ""
+    took_ms: int = 0
+    partial: bool = False
+
+
+class Handoff(_Effect, frozen=True, tag="handoff"):
+    """Call a person, and say why. Nothing follows it."""
+
+    why: Why
+
+
+class Passed(_Effect, frozen=True, tag="passed"):
+    """A node has done its part. `port` is where it was left, empty where the flow rests or ends.
+
+    For agents and administrators who ask why: `note` holds what decided.
+    """
+
+    node: str
+    kind: str
+    port: str = ""
+    note: dict[str, Value] = {}
+
+
+Request = Moderate | Classify | Search | AskBot
+Effect = Request | Say | Handoff | Passed

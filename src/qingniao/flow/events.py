@@ -1,0 +1,110 @@
+"""What a flow is told. Owns the events; refuses to know who produced them.
+
+Rule: an event is complete: a step needs nothing but the plan, the state and the event.
+"""
+
+from typing import Literal
+
+from msgspec import Struct
+
+__all__ = [
+    "Answered",
+    "BotFailed",
+    "Cite",
+    "Classified",
+    "Event",
+    "Found",
+    "Hit",
+    "Moderated",
+    "ServiceFailed",
+    "TimedOut",
+    "VisitorSaid",
+]
+
+
+class _Event(Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="event"):
+    """Base: an event names itself when written down."""
+
+
+class VisitorSaid(_Event, frozen=True, tag="said"):
+    """Everything the visitor wrote since the last answer, joined in order; `files` came with it."""
+
+    text: str
+    locale: str = "zh-CN"
+    files: int = 0
+
+
+class Moderated(_Event, frozen=True, tag="moderated"):
+    """What the sensitive-word lists say. `words` are those that hit, for the trace."""
+
+    verdict: Literal["clean", "flagged", "blocked"]
+    words: tuple[str, ...] = ()
+
+
+class Classified(_Event, frozen=True, tag="classified"):
+    """What the message is about and how it is meant. `intent` is empty when nothing fits.
+
+    `why` names the rules and intents behind `wants_person` and `angry`.
+    """
+
+    intent: str = ""
+    confidence: float = 0.0
+    wants_person: bool = False
+    angry: bool = False
+    why: tuple[str, ...] = ()
+
+
+class Hit(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One entry of the knowledge base: its main question and how sure the search is of it."""
+
+    id: str
+    question: str
+    confidence: float
+
+
+class Found(_Event, frozen=True, tag="found"):
+    """What the knowledge base holds, best first; empty when nothing matches."""
+
+    hits: tuple[Hit, ...] = ()
+
+
+class Cite(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A source as the visitor may see it; the fields are the wire's."""
+
+    id: str
+    title: str
+    quote: str = ""
+
+
+class Answered(_Event, frozen=True, tag="answered"):
+    """The bot is done. An empty `text`: it does not know; no `confidence`: it cannot tell."""
+
+    text: str
+    bot: str = ""
+    confidence: float | None = None
+    cites: tuple[Cite, ...] = ()
+    options: tuple[str, ...] = ()
+    partial: bool = False
+    took_ms: int = 0
+
+
+class BotFailed(_Event, frozen=True, tag="bot_failed"):
+    """The bot gave no whole answer; what it streamed has been taken back."""
+
+    reason: str
+    bot: str = ""
+
+
+class ServiceFailed(_Event, frozen=True, tag="service_failed"):
+    """Something else the flow asked for failed: word lists, classifier or search."""
+
+    reason: str
+
+
+class TimedOut(_Event, frozen=True, tag="timed_out"):
+    """What the flow waits for did not come in time."""
+
+
+Event = (
+    VisitorSaid | Moderated | Classified | Found | Answered | BotFailed | ServiceFailed | TimedOut
+)

@@ -1,0 +1,86 @@
+"""A flow as data: what an administrator draws. Owns the document's shape; refuses meaning.
+
+What a node's settings mean belongs to its kind (`flow.nodes`), whether a drawing may be published
+to `flow.check`. Rule: the document is stored as it was drawn; nothing in it is computed.
+"""
+
+from typing import Any, Final
+
+import msgspec
+from msgspec import Struct
+
+__all__ = [
+    "DEFAULT_LOCALE",
+    "MAX_FLOW_BYTES",
+    "MAX_NODES",
+    "Edge",
+    "Flow",
+    "Node",
+    "Texts",
+    "decode",
+    "pick",
+]
+
+DEFAULT_LOCALE: Final = "zh-CN"
+
+MAX_FLOW_BYTES: Final = 262_144
+"""Largest stored flow; a drawing of `MAX_NODES` usually takes about a fifth of it."""
+
+MAX_NODES: Final = 100
+"""More boxes than anybody can read in one drawing; also bounds how long a turn can be."""
+
+Texts = dict[str, str]
+"""What is said, by locale; `zh-CN` is always there."""
+
+
+class Node(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One box of the drawing. `x` and `y` are its place in pixels; the engine ignores them."""
+
+    id: str
+    kind: str
+    title: Texts = {}
+    settings: dict[str, Any] = {}
+    x: float = 0.0
+    y: float = 0.0
+
+
+class Edge(Struct, frozen=True, kw_only=True):
+    """One line of the drawing: from `port` of `source` to `target`."""
+
+    source: str
+    port: str
+    target: str
+
+
+class Flow(Struct, frozen=True, kw_only=True):
+    """A whole drawing. `fallback` is said when the flow itself fails, before a person is called."""
+
+    id: str
+    version: int = 1
+    name: Texts = {}
+    fallback: Texts
+    nodes: tuple[Node, ...] = ()
+    edges: tuple[Edge, ...] = ()
+
+
+_decoder: Final = msgspec.json.Decoder(Flow)
+
+
+def decode(document: bytes) -> Flow:
+    """Read a stored flow. Raises msgspec's `DecodeError` or `ValidationError`, with the place."""
+    if len(document) > MAX_FLOW_BYTES:
+        raise msgspec.ValidationError(
+            f"A flow has at most {MAX_FLOW_BYTES} bytes, got {len(document)}"
+        )
+    return _decoder.decode(document)
+
+
+def pick(texts: Texts, locale: str) -> str:
+    """The text for `locale`, else for its language, else the default's; empty if there is none."""
+    if locale in texts:
+        return texts[locale]
+    language = locale.partition("-")[0]
+    for name, text in texts.items():
+        if name.partition("-")[0] == language:
+            return text
+    return texts.get(DEFAULT_LOCALE, "")

@@ -1,0 +1,85 @@
+"""`answer`: a bot writes and the visitor reads along.
+
+Rule: what is not whole or not sure is not said.
+"""
+
+from collections.abc import Iterator
+
+from msgspec import Struct
+
+from qingniao.flow.effects import AskBot, Say
+from qingniao.flow.events import Answered, BotFailed, Event
+from qingniao.flow.nodes.base import Act, Kind, Port, Scene, Value
+
+__all__ = ["Answer", "AnswerSettings"]
+
+MAX_OPTIONS = 3
+MAX_DEADLINE_S = 120.0
+
+
+class AnswerSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """`bot`: which one, empty for the default. `floor`: the least confidence at which its answer is
+    shown; a bot that cannot tell its confidence is trusted. `idle_s`: the longest silence,
+    `deadline_s`: the longest reply, in seconds. `offers`: show what the bot suggests to ask."""
+
+    bot: str = ""
+    floor: float = 0.5
+    idle_s: float = 8.0
+    deadline_s: float = 40.0
+    offers: bool = True
+
+
+class Answer(Kind[AnswerSettings]):
+    """Asks a bot and judges what comes back."""
+
+    name = "answer"
+    settings = AnswerSettings
+
+    def ports(self, settings: AnswerSettings) -> tuple[Port, ...]:
+        return (Port("answered", speaks=True), Port("unsure"), Port("failed"))
+
+    def faults(self, settings: AnswerSettings) -> Iterator[str]:
+        if not 0.0 <= settings.floor <= 1.0:
+            yield "The least confidence must be between 0 and 1."
+        if not 0.0 < settings.idle_s <= settings.deadline_s <= MAX_DEADLINE_S:
+            yield (
+                "The longest silence must be above 0 and not above the longest reply, which is at"
+                f" most {MAX_DEADLINE_S:.0f} seconds."
+            )
+
+    def enter(self, settings: AnswerSettings, scene: Scene) -> Act:
+        ask = AskBot(
+            text=scene.text,
+            locale=scene.locale,
+            floor=settings.floor,
+            idle_s=settings.idle_s,
+            deadline_s=settings.deadline_s,
+            bot=settings.bot,
+        )
+        return Act(effects=(ask,), awaits="answered")
+
+    def resume(self, settings: AnswerSettings, scene: Scene, event: Event) -> Act:
+        if not isinstance(event, Answered):
+            reason = event.reason if isinstance(event, BotFailed) else "It took too long."
+            return Act(port="failed", note={"reason": reason})
+        note: dict[str, Value] = {"bot": event.bot, "took_ms": event.took_ms}
+        if event.confidence is not None:
+            note["confidence"] = event.confidence
+        if not event.text.strip() or _below(event.confidence, settings.floor):
+            near = list(event.options) or list(scene.options())
+            return Act(port="unsure", facts={"options": near}, note=note)
+        note["cites"] = [cite.id for cite in event.cites]
+        say = Say(
+            text=event.text,
+            options=event.options[:MAX_OPTIONS] if settings.offers else (),
+            cites=event.cites,
+            confidence=event.confidence,
+            bot=event.bot,
+            took_ms=event.took_ms,
+            partial=event.partial,
+        )
+        return Act(effects=(say,), port="answered", counters={"unsure": 0}, note=note)
+
+
+def _below(confidence: float | None, floor: float) -> bool:
+    return confidence is not None and confidence < floor

@@ -1,0 +1,84 @@
+"""`intent`: what a message is about. Owns the order of its ways out.
+
+Rule: a wish for a person comes first, anger second, topics last: "how long does a refund take? get
+me a person" is a wish for a person.
+"""
+
+from collections.abc import Iterator
+
+from msgspec import Struct
+
+from qingniao.flow.effects import Classify
+from qingniao.flow.events import Classified, Event
+from qingniao.flow.nodes.base import Act, Kind, Port, Scene, Value
+
+__all__ = ["Intent", "IntentSettings", "Route"]
+
+FIXED = ("person", "angry", "other", "failed")
+
+
+class Route(Struct, frozen=True, forbid_unknown_fields=True):
+    """Messages with one of `intents` leave by `port`."""
+
+    port: str
+    intents: tuple[str, ...]
+
+
+class IntentSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """`threshold`: the least confidence, 0 to 1, at which a topic decides the way."""
+
+    threshold: float = 0.6
+    routes: tuple[Route, ...] = ()
+
+
+class Intent(Kind[IntentSettings]):
+    """Asks the classifier and chooses a way."""
+
+    name = "intent"
+    settings = IntentSettings
+
+    def ports(self, settings: IntentSettings) -> tuple[Port, ...]:
+        routes = tuple(Port(route.port) for route in settings.routes)
+        return (
+            Port("person"),
+            Port("angry"),
+            *routes,
+            Port("other"),
+            Port("failed", otherwise="other"),
+        )
+
+    def faults(self, settings: IntentSettings) -> Iterator[str]:
+        if not 0.0 <= settings.threshold <= 1.0:
+            yield "The threshold must be between 0 and 1."
+        names = [*FIXED, *(route.port for route in settings.routes)]
+        if len(set(names)) < len(names):
+            yield "Two ways out have the same name."
+        if any(not route.port or not route.intents for route in settings.routes):
+            yield "A way out needs a name and at least one intent."
+        routed = [intent for route in settings.routes for intent in route.intents]
+        if len(set(routed)) < len(routed):
+            yield "An intent can take only one way out."
+
+    def enter(self, settings: IntentSettings, scene: Scene) -> Act:
+        return Act(effects=(Classify(text=scene.text),), awaits="classified")
+
+    def resume(self, settings: IntentSettings, scene: Scene, event: Event) -> Act:
+        if not isinstance(event, Classified):
+            return Act(port="failed")
+        facts: dict[str, Value] = {"intent": event.intent, "angry": event.angry}
+        note: dict[str, Value] = {"intent": event.intent, "confidence": event.confidence}
+        if event.why:
+            note["why"] = list(event.why)
+        return Act(port=_way(settings, event), facts=facts, note=note)
+
+
+def _way(settings: IntentSettings, event: Classified) -> str:
+    if event.wants_person:
+        return "person"
+    if event.angry:
+        return "angry"
+    if event.confidence >= settings.threshold:
+        for route in settings.routes:
+            if event.intent in route.intents:
+                return route.port
+    return "other"

@@ -1,0 +1,326 @@
+"""The AI worker: gives a conversation the answer it is owed. Owns a run, from the log back into it.
+
+It reads what the visitor said, walks the flow, carries out its effects and submits one `Outcome`.
+Rule: one run, one `Outcome`, all or nothing; whatever goes wrong inside, the visitor gets a person.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable
+from typing import Any, Final
+
+from msgspec import Struct
+
+from qingniao.bots.base import BotMisconfigured, Query, Turn
+from qingniao.chat.head import Head
+from qingniao.chat.intake import Outcome
+from qingniao.chat.lifecycle import Event as Moved
+from qingniao.chat.lifecycle import Status, Why
+from qingniao.errors import Busy, StorageError
+from qingniao.flow.effects import AskBot, Classify, Effect, Handoff, Moderate, Passed, Say, Search
+from qingniao.flow.engine import rescue, step
+from qingniao.flow.events import BotFailed, Classified, Event, ServiceFailed, TimedOut, VisitorSaid
+from qingniao.flow.plan import Plan
+from qingniao.flow.state import FlowState, restore, store
+from qingniao.log import get_logger
+from qingniao.protocol.frames import Body, EntryType
+from qingniao.workers.bot_reply import Listener, Taken, Timer
+from qingniao.workers.drafts import Draft
+from qingniao.workers.handoff_summary import summarise
+from qingniao.workers.language import locale_of
+from qingniao.workers.ports import Bots, Locales, Log, Plans, PublishDelta, Senses, Submit
+from qingniao.workers.transcript import Transcript, read
+
+__all__ = ["AILimits", "AIWorker"]
+
+_log = get_logger("workers")
+
+HISTORY_ENTRIES: Final = 60
+HISTORY_TURNS: Final = 12
+
+
+class AILimits(Struct, frozen=True, kw_only=True):
+    """How long things may take, in seconds, and how often an answer is offered to the log."""
+
+    sense_s: float = 2.0
+    locale_s: float = 0.5
+    submit_s: float = 10.0
+    tries: int = 5
+    backoff_s: float = 0.05
+    max_backoff_s: float = 1.0
+
+
+class AIWorker:
+    """Answers many conversations at once, each by one run at a time. The caller bounds how many."""
+
+    def __init__(
+        self,
+        log: Log,
+        *,
+        submit: Submit,
+        publish_delta: PublishDelta,
+        plan: Plans,
+        senses: Senses,
+        bot: Bots,
+        locale: Locales,
+        limits: AILimits | None = None,
+        timer: Timer = time.perf_counter,
+    ) -> None:
+        self._log = log
+        self._submit = submit
+        self._publish_delta = publish_delta
+        self._plan = plan
+        self._senses = senses
+        self._bot = bot
+        self._locale = locale
+        self._limits = limits or AILimits()
+        self._timer = timer
+        self._under_way: set[int] = set()
+
+    async def handle(self, conversation: int) -> None:
+        """Answer what the conversation owes. Harmless when it owes nothing or is being answered.
+
+        What the visitor writes meanwhile is left for the next call: the head then still owes.
+        """
+        if conversation in self._under_way:
+            return
+        self._under_way.add(conversation)
+        try:
+            head = await self._log.head(conversation)
+            if head is not None and head.owes_answer:
+                await self._answer(head)
+        finally:
+            self._under_way.discard(conversation)
+
+    async def _answer(self, head: Head) -> None:
+        # The head is the log's own and goes on changing: take what is needed before waiting.
+        run = _Run(head, self._plan(), self._publish_delta, self._timer)
+        answered = head.answered
+        after = max(0, head.last - HISTORY_ENTRIES)
+        entries = await self._log.entries(head.conversation, after, HISTORY_ENTRIES)
+        run.transcript = read(entries, answered=answered, asked=run.asked)
+        try:
+            try:
+                await self._walk(run)
+            except Exception as exc:  # a fault of ours must not leave the visitor without anybody
+                _log.error("flow_failed", exc=exc, conversation=run.conversation)
+                run.give_up()
+            if await self._settle(run):
+                run.draft = None
+        finally:
+            # Nothing was stored, or we were cancelled: what is on the screen has no entry to come.
+            if run.draft is not None:
+                run.draft.take_back()
+
+    async def _walk(self, run: "_Run") -> None:
+        """Take the flow to its rest, effect by effect."""
+        transcript = run.transcript
+        event: Event | None = VisitorSaid(
+            text=transcript.text,
+            locale=await self._locale_of(run),
+            files=transcript.files,
+        )
+        while event is not None:
+            if isinstance(event, Classified):
+                run.angry = event.angry
+            run.state, effects = step(run.plan, run.state, event)
+            event = None
+            for effect in effects:
+                told = await self._carry_out(run, effect)
+                if isinstance(told, Taken):
+                    run.stop()
+                    return
+                event = told or event
+
+    async def _carry_out(self, run: "_Run", effect: Effect) -> Event | Taken | None:
+        match effect:
+            case Say():
+                run.say(effect)
+            case Handoff():
+                run.hand_over(effect.why)
+            case Passed():
+                run.note(effect)
+            case AskBot():
+                return await self._ask(run, effect)
+            case _:
+                return await self._sense(effect)
+        return None
+
+    async def _sense(self, request: Moderate | Classify | Search) -> Event:
+        try:
+            async with asyncio.timeout(self._limits.sense_s):
+                match request:
+                    case Moderate():
+                        return await self._senses.moderate(request.text)
+                    case Classify():
+                        return await self._senses.classify(request.text)
+                    case Search():
+                        return await self._senses.search(request.text, request.limit)
+        except TimeoutError:
+            return TimedOut()
+        except Exception as exc:
+            _log.error("sense_failed", exc=exc, sense=type(request).__name__)
+            return ServiceFailed(reason=f"{type(request).__name__} failed.")
+
+    async def _ask(self, run: "_Run", ask: AskBot) -> Event | Taken:
+        try:
+            bot = self._bot(ask.bot)
+        except BotMisconfigured as exc:
+            return BotFailed(reason=str(exc), bot=ask.bot)
+        query = Query(
+            conversation=run.conversation,
+            text=ask.text,
+            locale=ask.locale,
+            visitor=run.visitor,
+            history=run.transcript.turns[-HISTORY_TURNS:],
+            variables={
+                name: value for name, value in run.state.variables.items() if isinstance(value, str)
+            },
+        )
+        listener = Listener(ask, run.open_draft(), lambda: self._is_ours(run), self._timer)
+        heard = await listener.hear(bot, query)
+        if isinstance(heard, BotFailed | TimedOut):
+            reason = heard.reason if isinstance(heard, BotFailed) else "timeout"
+            _log.warning(
+                "bot_failed", conversation=run.conversation, bot=bot.name, pii={"reason": reason}
+            )
+        return heard
+
+    async def _is_ours(self, run: "_Run") -> bool:
+        head = await self._log.head(run.conversation)
+        return head is not None and head.status == Status.BOT and head.session == run.session
+
+    async def _locale_of(self, run: "_Run") -> str:
+        async def known() -> str:
+            try:
+                async with asyncio.timeout(self._limits.locale_s):
+                    return await self._locale(run.visitor)
+            except Exception as exc:  # the language is a nicety; the answer is not
+                _log.warning("locale_unknown", error=type(exc).__name__)
+                return ""
+
+        return await locale_of(run.transcript.text, known)
+
+    async def _settle(self, run: "_Run") -> bool:
+        """Put the outcome into the log. True if what was shown has become an entry.
+
+        If the log stays unavailable the conversation keeps owing its answer, and the sweeper comes
+        back to it.
+        """
+        outcome = run.outcome()
+        limits = self._limits
+        for attempt in range(limits.tries):
+            wait_s = limits.backoff_s * 2**attempt
+            try:
+                async with asyncio.timeout(limits.submit_s):
+                    decision = await self._submit(outcome)
+            except Busy as busy:
+                wait_s = max(wait_s, busy.retry_after_ms / 1000)
+            except (StorageError, TimeoutError):
+                pass
+            else:
+                return any(entry.type == EntryType.ANSWER for entry in decision.entries)
+            if attempt + 1 < limits.tries:
+                await asyncio.sleep(min(wait_s, limits.max_backoff_s))
+        _log.error("answer_not_stored", conversation=run.conversation, tries=limits.tries)
+        return False
+
+
+class _Run:
+    """One answer in the making: what the flow said, did and became."""
+
+    def __init__(
+        self, head: Head, plan: Plan, publish: PublishDelta, timer: Callable[[], float]
+    ) -> None:
+        self.conversation = head.conversation
+        self.session = head.session
+        self.visitor = head.visitor
+        self.asked = head.asked
+        self.plan = plan
+        self.state: FlowState = restore(head.flow)
+        self.transcript = Transcript(text="", files=0, turns=())
+        self.angry = False
+        self.draft: Draft | None = None
+        self._publish = publish
+        self._timer = timer
+        self._mark_s = timer()
+        self._says: list[tuple[EntryType, Body]] = []
+        self._trace: list[dict[str, Any]] = []
+        self._why: Why | None = None
+
+    def open_draft(self) -> Draft:
+        """A clean draft; its number is the `seq` of what it answers."""
+        if self.draft is None:
+            self.draft = Draft(self._publish, self.conversation, self.asked)
+        self.draft.take_back()
+        return self.draft
+
+    def say(self, say: Say) -> None:
+        """Keep an answer for the outcome."""
+        body: dict[str, Any] = {"text": say.text}
+        if say.cites:
+            body["cites"] = [{"id": c.id, "title": c.title, "quote": c.quote} for c in say.cites]
+        if say.options:
+            body["options"] = list(say.options)
+        if say.bot:
+            body |= {"bot": say.bot, "took_ms": say.took_ms, "draft": self.asked}
+            if say.confidence is not None:
+                body["confidence"] = say.confidence
+            if say.partial:
+                body["partial"] = True
+        elif self.draft is not None:
+            self.draft.take_back()
+        self._says.append((EntryType.ANSWER, body))
+
+    def note(self, passed: Passed) -> None:
+        """Remember what a node did, and how long it took."""
+        now_s = self._timer()
+        ms = round((now_s - self._mark_s) * 1000, 2)
+        self._mark_s = now_s
+        step = {"node": passed.node, "kind": passed.kind, "port": passed.port, "ms": ms}
+        self._trace.append(step | passed.note)
+
+    def hand_over(self, why: Why) -> None:
+        """End with a person, who finds a summary."""
+        self._why = why
+
+    def give_up(self) -> None:
+        """The run itself failed: what the flow says then, and nothing else."""
+        self._says.clear()
+        self._trace.append({"node": self.state.node, "kind": "failure", "port": "", "ms": 0})
+        if self.draft is not None:
+            self.draft.take_back()
+        self.state, effects = rescue(self.plan, self.state)
+        for effect in effects:
+            if isinstance(effect, Say):
+                self.say(effect)
+            elif isinstance(effect, Handoff):
+                self.hand_over(effect.why)
+
+    def stop(self) -> None:
+        """A person has taken it: nothing is said; the log keeps what was under way."""
+        self._says.clear()
+        self._why = None
+        self._trace.append({"node": self.state.node, "kind": "taken", "port": "", "ms": 0})
+
+    def outcome(self) -> Outcome:
+        """Everything at once, as the log takes it."""
+        says = list(self._says)
+        if self._why is not None:
+            says.append((EntryType.SUMMARY, {"text": self._summary(self._why)}))
+        return Outcome(
+            conversation=self.conversation,
+            session=self.session,
+            answers=self.asked,
+            says=tuple(says),
+            event=Moved.HANDOFF if self._why is not None else None,
+            why=self._why.value if self._why is not None else "",
+            state=store(self.state),
+            trace=tuple(self._trace),
+        )
+
+    def _summary(self, why: Why) -> str:
+        said = list(self.transcript.turns)
+        if self.transcript.text:
+            said.append(Turn(role="visitor", text=self.transcript.text))
+        return summarise(said, why, angry=self.angry, files=self.transcript.files)

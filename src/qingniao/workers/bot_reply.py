@@ -1,0 +1,177 @@
+"""Listening to a bot: pieces to the draft, the end to the flow. Owns deadlines and takeover.
+
+Rule: only a reply with its `Done` is an answer. Whatever else happens (an error, silence, an
+iterator that just stops, a person who takes the conversation), what was shown is taken back.
+"""
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import suppress
+from typing import Final
+
+from msgspec import Struct
+
+from qingniao.bots.base import (
+    BotError,
+    BotService,
+    BotTimeout,
+    Citation,
+    Done,
+    Grounded,
+    Query,
+    ReplyEvent,
+    Retracted,
+    TextDelta,
+)
+from qingniao.flow.effects import AskBot
+from qingniao.flow.events import Answered, BotFailed, Cite, TimedOut
+from qingniao.log import get_logger
+from qingniao.workers.drafts import Draft
+
+__all__ = ["MAX_ANSWER_CHARS", "Listener", "Taken", "Timer"]
+
+MAX_ANSWER_CHARS: Final = 16_000
+"""A bot that writes more than this has lost the thread."""
+
+LOOK_EVERY_S: Final = 0.25
+"""How soon a takeover is noticed while the bot is silent."""
+
+STOP_S: Final = 1.0
+"""How long a bot may take to stop."""
+
+Timer = Callable[[], float]
+"""Monotonic seconds."""
+
+_log = get_logger("workers")
+
+
+class Taken(Struct, frozen=True):
+    """The conversation is no longer the bot's."""
+
+
+class Listener:
+    """Hears one reply out. `is_ours` says whether the conversation is still the bot's."""
+
+    def __init__(
+        self,
+        ask: AskBot,
+        draft: Draft,
+        is_ours: Callable[[], Awaitable[bool]],
+        timer: Timer = time.perf_counter,
+    ) -> None:
+        self._ask = ask
+        self._draft = draft
+        self._is_ours = is_ours
+        self._timer = timer
+        self._grounded = Grounded()
+        self._shows = True
+        self._chars = 0
+
+    async def hear(self, bot: BotService, query: Query) -> Answered | BotFailed | TimedOut | Taken:
+        """Ask and listen to the end. Never raises for anything a bot does."""
+        heard: Answered | BotFailed | TimedOut | Taken
+        reply: AsyncGenerator[ReplyEvent] | None = None
+        try:
+            reply = bot.reply(query)
+            heard = await self._hear(bot.name, reply)
+        except BotTimeout:
+            heard = TimedOut()
+        except BotError as exc:
+            heard = BotFailed(reason=str(exc), bot=bot.name)
+        except StopAsyncIteration:
+            heard = BotFailed(reason="The reply stopped without an end.", bot=bot.name)
+        except Exception as exc:  # a bot may be a plugin: its faults are not the visitor's
+            _log.error("bot_raised", exc=exc, bot=bot.name)
+            heard = BotFailed(reason="The bot failed inside.", bot=bot.name)
+        finally:
+            if reply is not None:
+                await _stop(reply)
+        if not isinstance(heard, Answered):
+            self._draft.take_back()
+        return heard
+
+    async def _hear(
+        self, name: str, reply: AsyncGenerator[ReplyEvent]
+    ) -> Answered | BotFailed | TimedOut | Taken:
+        started = self._timer()
+        deadline = started + self._ask.deadline_s
+        while True:
+            event = await self._next(reply, deadline)
+            if isinstance(event, TimedOut | Taken):
+                return event
+            if isinstance(event, Done):
+                return self._whole(name, event, self._timer() - started)
+            if isinstance(event, Grounded):
+                self._grounded = event
+                sure = event.confidence
+                self._shows = sure is None or sure >= self._ask.floor
+            elif isinstance(event, Retracted):
+                self._chars = 0
+                self._draft.take_back()
+            elif not await self._show(event):
+                return Taken()
+            if self._chars > MAX_ANSWER_CHARS:
+                return BotFailed(reason="The answer never came to an end.", bot=name)
+
+    async def _next(
+        self, reply: AsyncGenerator[ReplyEvent], deadline_s: float
+    ) -> ReplyEvent | TimedOut | Taken:
+        """The next event, while watching the clock, the draft and the conversation."""
+        coming = asyncio.ensure_future(anext(reply))
+        until_s = min(self._timer() + self._ask.idle_s, deadline_s)
+        try:
+            while True:
+                now_s = self._timer()
+                if now_s >= until_s:
+                    return TimedOut()
+                wait_s = min(until_s - now_s, LOOK_EVERY_S, self._draft.due_in_s(now_s))
+                done, _ = await asyncio.wait({coming}, timeout=wait_s)
+                if done:
+                    return coming.result()
+                if not await self._is_ours():
+                    return Taken()
+                if self._draft.due_in_s(now_s := self._timer()) <= 0.0:
+                    self._draft.flush(now_s)
+        finally:
+            if not coming.done():
+                coming.cancel()
+                await asyncio.wait({coming}, timeout=STOP_S)
+
+    async def _show(self, piece: TextDelta) -> bool:
+        """Show a piece, now or soon. False if the conversation has been taken."""
+        self._chars += len(piece.text)
+        if not self._shows:
+            return True
+        self._draft.add(piece.text)
+        now_s = self._timer()
+        if self._draft.due_in_s(now_s) > 0.0:
+            return True
+        if not await self._is_ours():
+            return False
+        self._draft.flush(now_s)
+        return True
+
+    def _whole(self, name: str, done: Done, took_s: float) -> Answered | BotFailed:
+        if len(done.text) > MAX_ANSWER_CHARS:
+            return BotFailed(reason="The answer is too long to be one.", bot=name)
+        return Answered(
+            text=done.text,
+            bot=name,
+            confidence=self._grounded.confidence,
+            cites=_cites(done.citations or self._grounded.citations),
+            options=done.options,
+            partial=done.partial,
+            took_ms=round(took_s * 1000),
+        )
+
+
+def _cites(citations: tuple[Citation, ...]) -> tuple[Cite, ...]:
+    return tuple(Cite(id=c.id, title=c.title, quote=c.quote) for c in citations)
+
+
+async def _stop(reply: AsyncGenerator[ReplyEvent]) -> None:
+    """Close the generator, whatever it says; one that does not stop is left to the collector."""
+    with suppress(Exception):
+        async with asyncio.timeout(STOP_S):
+            await reply.aclose()

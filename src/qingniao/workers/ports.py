@@ -1,0 +1,83 @@
+"""What the AI worker needs from others. Owns the ports; the composition root fills them.
+
+Rule: everything here that waits may hang or fail; the worker bounds it and goes on.
+"""
+
+from typing import Protocol
+
+from qingniao.bots.base import BotService
+from qingniao.chat.head import Head
+from qingniao.chat.intake import Decision, Outcome
+from qingniao.flow.events import Classified, Found, Moderated
+from qingniao.flow.plan import Plan
+from qingniao.protocol.frames import Entry
+
+__all__ = ["Bots", "Locales", "Log", "Plans", "PublishDelta", "Senses", "Submit"]
+
+
+class Log(Protocol):
+    """The part of `chat.ports.MessageLog` that is read here."""
+
+    async def head(self, conversation: int) -> Head | None:
+        """Where it stands, or `None` if nothing was ever said. Do not change it."""
+        ...
+
+    async def entries(self, conversation: int, after: int, limit: int) -> list[Entry]:
+        """Up to `limit` entries with `seq` > `after`, ascending."""
+        ...
+
+
+class Senses(Protocol):
+    """How the house understands a message. May raise anything."""
+
+    async def moderate(self, text: str) -> Moderated:
+        """Which sensitive words are in it."""
+        ...
+
+    async def classify(self, text: str) -> Classified:
+        """What it is about and how it is meant."""
+        ...
+
+    async def search(self, text: str, limit: int) -> Found:
+        """What the knowledge base holds on it, best first."""
+        ...
+
+
+class Bots(Protocol):
+    """Finds a bot by its id; the empty id is the default bot."""
+
+    def __call__(self, bot: str, /) -> BotService:
+        """Raises `BotMisconfigured` if there is none of this id."""
+        ...
+
+
+class PublishDelta(Protocol):
+    """A piece of an answer being written, to whoever is watching."""
+
+    def __call__(self, conversation: int, draft: int, offset: int, text: str, /) -> None:
+        """At most once, in order; never blocks. `offset` counts characters (code points)."""
+        ...
+
+
+class Submit(Protocol):
+    """The one way in (`pipeline`)."""
+
+    async def __call__(self, outcome: Outcome, /) -> Decision:
+        """On disk when it returns. Raises `Busy` or `StorageError`; then nothing was stored."""
+        ...
+
+
+class Plans(Protocol):
+    """The flow that conversations run on."""
+
+    def __call__(self) -> Plan:
+        """The published one, ready to run."""
+        ...
+
+
+class Locales(Protocol):
+    """Which language a visitor reads."""
+
+    async def __call__(self, visitor: str, /) -> str:
+        """A locale such as `zh-CN`; empty when unknown."""
+        ...
