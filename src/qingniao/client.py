@@ -3,16 +3,16 @@
     async with Client("http://127.0.0.1:8080", token=token, on_frame=print) as client:
         receipt = await client.send(conversation, "怎么退货")
 
-Owns numbering, what is unacked, cursors and reconnecting. Rule: `send` returns once the message is on
-the server's disk, however often the connection broke in between; frames arrive in `seq` order, each
-entry once.
+Owns numbering, what is unacked, cursors and reconnecting. Rule: `send` returns once the message is
+on the server's disk, however often the connection broke in between; frames arrive in `seq` order,
+each entry once.
 """
 
 import asyncio
 import random
 import secrets
 from collections.abc import Awaitable, Callable
-from typing import Any, Final, Self
+from typing import Any, Final, Self, cast
 
 from msgspec import Struct
 from picows import WSFrame, WSListener, WSMsgType, WSTransport, ws_connect
@@ -78,7 +78,7 @@ class _Pending:
         self.done: asyncio.Future[Receipt] = asyncio.get_running_loop().create_future()
 
 
-class _Socket(WSListener):  # type: ignore[misc]
+class _Socket(WSListener):
     def __init__(self, client: "Client") -> None:
         self.client = client
         self.transport: WSTransport | None = None
@@ -209,7 +209,7 @@ class Client:
                 if isinstance(exc, Closed):
                     self._fail(exc)
                     return
-            except Exception:  # noqa: BLE001, S110  # a handshake refused: the server is starting
+            except Exception:  # noqa: S110  # a handshake refused: the server is starting
                 pass
             self._ready.clear()
             # Full jitter: clients of a server that comes back must not come back together.
@@ -221,14 +221,15 @@ class Client:
     async def _connect(self) -> None:
         token = self._token if isinstance(self._token, str) else await self._token()
         self._down.clear()
-        where = {"local_addr": (self._local_address, 0)} if self._local_address else {}
+        where: dict[str, Any] = {}
+        if self._local_address:
+            where["local_addr"] = (self._local_address, 0)
         async with asyncio.timeout(_CONNECT_S):
             _, listener = await ws_connect(
                 lambda: _Socket(self), self._url, use_aiofastnet=False, enable_auto_pong=True,
                 extra_headers={"Sec-WebSocket-Protocol": self._codec.name}, **where,
             )  # fmt: skip
-        assert isinstance(listener, _Socket)
-        self._socket = listener
+        self._socket = cast("_Socket", listener)
         self.connects += 1
         cursors = [(c, seq) for c, seq in self.cursors.items() if c]
         self._out(Hello(token, self.device, cursors))
@@ -265,12 +266,9 @@ class Client:
 
     def _receive(self, data: bytes) -> None:
         frame = self._codec.down(data)
+        if frame is None or (isinstance(frame, Entry) and not self._take(frame)):
+            return
         match frame:
-            case None:
-                return
-            case Entry():
-                if not self._take(frame):
-                    return
             case Ack():
                 self._acked(frame.conversation, frame.n, frame.seq)
             case Welcome():

@@ -1,7 +1,7 @@
 """Logging: an event name and fields. Rule: personal data only under `pii`, never in the text.
 
-`log.info("bot_failed", bot=3, pii={"text": …})` prints one line, for people or as JSON. `pii` fields
-are left out unless the level is debug.
+`log.info("bot_failed", bot=3, pii={"text": …})` prints one line, for people or as JSON. `pii`
+fields are left out unless the level is debug.
 """
 
 import json

@@ -9,7 +9,17 @@ from typing import Literal, Protocol
 
 from msgspec import Struct
 
-__all__ = ["Audience", "Fanout", "News", "Presence", "Published", "SignOut", "Told", "Whisper", "WorkQueue"]
+__all__ = [
+    "Audience",
+    "Fanout",
+    "News",
+    "Presence",
+    "Published",
+    "SignOut",
+    "Told",
+    "Whisper",
+    "WorkQueue",
+]
 
 Audience = Literal["all", "agents", "visitor"]
 
@@ -70,7 +80,7 @@ class Fanout(Protocol):
 
 
 class WorkQueue(Protocol):
-    """"Conversation X has news" for a role. At least once or not at all: workers must not mind."""
+    """ "Conversation X has news" for a role. At least once or not at all: workers must not mind."""
 
     def put(self, role: str, conversation: int) -> None:
         """Never blocks. A conversation that waits already is not queued twice."""

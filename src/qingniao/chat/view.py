@@ -1,4 +1,4 @@
-"""What each side may see of a conversation. Rule: a list and a `state` frame show the same fields."""
+"""What each side may see of a conversation. Rule: lists and `state` frames show the same fields."""
 
 from typing import Any
 

@@ -1,7 +1,7 @@
 """One WebSocket. Owns its assembly of fragments, its session, what it follows and its outbox.
 
 Rule: nothing here awaits the socket. What a slow reader has not taken waits in the transport's
-buffer, bounded in bytes: typing and deltas are left out first, then the connection closes with SLOW.
+buffer, bounded in bytes: typing and deltas are left out first, then it closes with SLOW.
 """
 
 from collections import deque
@@ -47,12 +47,25 @@ _REQUESTS: Final = 1_024
 Request = Hello | Follow | History
 
 
-class Connection(WSListener):  # type: ignore[misc]  # picows ships no base for subclassing in stubs
+class Connection(WSListener):
     """A client's socket. Created by the front, known to the hub, beaten by the heart."""
 
     __slots__ = (
-        "codec", "entries", "follows", "hub", "seen", "session", "signed_in", "transport",
-        "welcomed_ms", "_asking", "_inflight", "_parts", "_paused", "_requests", "_text",
+        "_asking",
+        "_inflight",
+        "_parts",
+        "_paused",
+        "_requests",
+        "_text",
+        "codec",
+        "entries",
+        "follows",
+        "hub",
+        "seen",
+        "session",
+        "signed_in",
+        "transport",
+        "welcomed_ms",
     )  # fmt: skip
 
     def __init__(self, hub: "Hub", codec: Codec, limits: Limits, now_ms: int) -> None:
@@ -186,12 +199,11 @@ class Connection(WSListener):  # type: ignore[misc]  # picows ships no base for 
             self._not_stored(result)
             return
         intent = result.intent
-        assert type(intent) is Message  # only messages come from connections
+        if not isinstance(intent, Message):
+            return  # only messages come from connections
         if result.code:
-            self.send(
-                Error(intent.conversation, intent.n, result.code, result.text, False,
-                      result.expected)  # fmt: skip
-            )
+            n, code, text, expected = intent.n, result.code, result.text, result.expected
+            self.send(Error(intent.conversation, n, code, text, False, expected))
             return
         at = max(0, self.hub.services.clock() - self.welcomed_ms)
         self.send(Ack(intent.conversation, result.n, result.seq, at))

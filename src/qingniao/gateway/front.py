@@ -1,6 +1,6 @@
 """One port for WebSockets and HTTP. Owns the first bytes of every connection.
 
-It reads the request head, then hands the transport to picows (`/ws`) or to uvicorn (everything else)
+It reads the request head, then hands the transport to picows (`/ws`) or to uvicorn (all else)
 and is out of the way: no cost per message. Rule: this is the only file that touches non-public
 classes of either (`picows.picows.WSProtocol`, uvicorn's protocol and `ServerState`), so both are
 pinned exactly in `pyproject.toml`.
@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from picows import WSUpgradeRequest, WSUpgradeResponse
 from picows.common import WSUpgradeResponseWithListener
-from picows.picows import WSAutoPingStrategy, WSProtocol
+from picows.picows import WSAutoPingStrategy, WSProtocol  # type: ignore[attr-defined]
 from uvicorn.config import Config as UvicornConfig
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
@@ -92,7 +92,6 @@ class _Peek(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport) or hasattr(transport, "set_protocol")
         self._transport = transport  # type: ignore[assignment]
         loop = asyncio.get_running_loop()
         self._timer = loop.call_later(self._timeout_s, transport.abort)  # type: ignore[attr-defined]

@@ -1,7 +1,7 @@
 """Who follows what on this node. Owns the connections and delivers what the bus brings.
 
-Rule: a connection gets each entry of a conversation it follows once and in order; when the bus skipped
-something, the hub reads it from the log.
+Rule: a connection gets each entry of a conversation it follows once and in order; when the bus
+skipped something, the hub reads it from the log.
 """
 
 import asyncio
@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import msgspec
 
-from qingniao.bus.base import News, Published, SignOut, Told, Whisper
+from qingniao.bus.base import Audience, News, Published, SignOut, Told, Whisper
 from qingniao.chat.head import Head
 from qingniao.chat.view import AGENTS_ONLY, for_visitor, standing
 from qingniao.gateway.connection import Connection, Request
@@ -244,7 +244,7 @@ class Hub:
         preview = "" if session.is_agent else frame.preview[:500]
         out = Typing(frame.conversation, frame.on, preview, session.sender)
         device = f"{session.sender}/{session.device}"
-        audience = "all" if session.is_agent else "agents"
+        audience: Audience = "all" if session.is_agent else "agents"
         self.services.fanout.publish(
             Whisper(frame.conversation, MSGPACK.encode(out), audience, device=device)
         )

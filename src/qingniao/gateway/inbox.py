@@ -23,7 +23,7 @@ class Inbox:
 
     def __init__(self, services: GatewayServices) -> None:
         self._services = services
-        self._followers: dict["Connection", None] = {}
+        self._followers: dict[Connection, None] = {}
         self._changed: set[int] = set()
 
     def join(self, connection: "Connection") -> None:

@@ -11,9 +11,7 @@ __all__ = ["FROM_AGENT", "FROM_VISITOR", "fault_of"]
 FROM_VISITOR: Final = frozenset(
     {EntryType.TEXT, EntryType.FILE, EntryType.RATING, EntryType.ACTION}
 )
-FROM_AGENT: Final = frozenset(
-    {EntryType.TEXT, EntryType.FILE, EntryType.NOTE, EntryType.ACTION}
-)
+FROM_AGENT: Final = frozenset({EntryType.TEXT, EntryType.FILE, EntryType.NOTE, EntryType.ACTION})
 
 _FILE_ID: Final = re.compile(r"[A-Za-z0-9_-]{16,64}\Z")
 _FILE_KEYS: Final = {"id": str, "name": str, "size": int, "mime": str, "w": int, "h": int}

@@ -1,4 +1,4 @@
-"""Bytes to frames and back, in both encodings. Rule: hostile bytes raise `Malformed` or `BadFields`.
+"""Bytes to frames and back, in both encodings. Rule: bad bytes raise `Malformed` or `BadFields`.
 
 A known kind with wrong fields is the sender's mistake in one frame (`BadFields`: answer an error);
 anything that is not a frame at all means that the sides do not speak the same protocol
@@ -46,7 +46,8 @@ class Direction(Generic[F]):
         try:
             return self._typed(data)
         except msgspec.ValidationError as exc:
-            return self._explain(data, exc)
+            self._explain(data, exc)
+            return None
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as exc:
             raise Malformed("The message cannot be decoded.") from exc
 
@@ -75,9 +76,7 @@ class Codec:
         self.is_binary = is_binary
         self.encode: Callable[[Any], bytes] = module.Encoder().encode
         untyped = module.Decoder().decode
-        self.up: Direction[UpFrame] = Direction(
-            module.Decoder(UpFrame).decode, untyped, _UP_KINDS
-        )
+        self.up: Direction[UpFrame] = Direction(module.Decoder(UpFrame).decode, untyped, _UP_KINDS)
         self.down: Direction[DownFrame] = Direction(
             module.Decoder(DownFrame).decode, untyped, _DOWN_KINDS
         )

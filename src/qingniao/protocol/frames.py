@@ -63,7 +63,7 @@ class _Frame(Struct, array_like=True, tag_field="kind", frozen=True, gc=False):
     """Base of frames without containers that could form cycles."""
 
 
-class Hello(_Frame, tag=1):
+class Hello(_Frame, frozen=True, tag=1):
     """Up: who I am, and from which `seq` on I want each conversation."""
 
     token: str
@@ -72,20 +72,20 @@ class Hello(_Frame, tag=1):
     about: dict[str, str] = {}
 
 
-class Follow(_Frame, tag=2):
+class Follow(_Frame, frozen=True, tag=2):
     """Up: start receiving a conversation, from the entry after `after`."""
 
     conversation: int
     after: int = 0
 
 
-class Unfollow(_Frame, tag=3):
+class Unfollow(_Frame, frozen=True, tag=3):
     """Up: stop receiving a conversation."""
 
     conversation: int
 
 
-class Send(_Frame, tag=4):
+class Send(_Frame, frozen=True, tag=4):
     """Up: the `n`-th message of this device to this conversation."""
 
     conversation: int
@@ -94,14 +94,14 @@ class Send(_Frame, tag=4):
     body: Body
 
 
-class Read(_Frame, tag=5):
+class Read(_Frame, frozen=True, tag=5):
     """Up: everything up to `seq` has been seen."""
 
     conversation: int
     seq: int
 
 
-class Typing(_Frame, tag=6):
+class Typing(_Frame, frozen=True, tag=6):
     """Both: somebody is writing. Never stored, dropped first under load."""
 
     conversation: int
@@ -110,7 +110,7 @@ class Typing(_Frame, tag=6):
     sender: str = ""
 
 
-class History(_Frame, tag=7):
+class History(_Frame, frozen=True, tag=7):
     """Up: a page of entries before `before`; answered by `Page`."""
 
     conversation: int
@@ -118,13 +118,13 @@ class History(_Frame, tag=7):
     limit: int = 50
 
 
-class Ping(_Frame, tag=9):
+class Ping(_Frame, frozen=True, tag=9):
     """Both: are you there?"""
 
     number: int
 
 
-class Pong(_Frame, tag=10):
+class Pong(_Frame, frozen=True, tag=10):
     """Both: I am. `entries` (down) counts the entry frames sent on this connection."""
 
     number: int
@@ -145,7 +145,7 @@ class Limits(Struct, frozen=True, kw_only=True):
     file_bytes: int = 20_971_520
 
 
-class Welcome(_Frame, tag=32):
+class Welcome(_Frame, frozen=True, tag=32):
     """Down: accepted; what you may send, and where your conversations stand."""
 
     session: str
@@ -154,7 +154,7 @@ class Welcome(_Frame, tag=32):
     conversations: list[tuple[int, dict[str, Any]]]
 
 
-class Ack(_Frame, tag=33):
+class Ack(_Frame, frozen=True, tag=33):
     """Down: everything up to `n` is on disk, in order, once. `at` is ms after `Welcome.time`."""
 
     conversation: int
@@ -163,7 +163,7 @@ class Ack(_Frame, tag=33):
     at: int
 
 
-class Busy(_Frame, tag=34):
+class Busy(_Frame, frozen=True, tag=34):
     """Down: not taken, nothing stored; send the same `n` again after `retry_after_ms`."""
 
     conversation: int
@@ -171,7 +171,7 @@ class Busy(_Frame, tag=34):
     retry_after_ms: int
 
 
-class Entry(_Frame, tag=35):
+class Entry(_Frame, frozen=True, tag=35):
     """Down: one entry of a conversation's log. Also the form in which it is stored."""
 
     conversation: int
@@ -182,7 +182,7 @@ class Entry(_Frame, tag=35):
     body: Body
 
 
-class Delta(_Frame, tag=36):
+class Delta(_Frame, frozen=True, tag=36):
     """Down: a piece of an answer being written; `offset` in characters."""
 
     conversation: int
@@ -191,14 +191,14 @@ class Delta(_Frame, tag=36):
     text: str
 
 
-class State(_Frame, tag=37):
+class State(_Frame, frozen=True, tag=37):
     """Down: fields of a conversation that changed; see "State fields" in the reference."""
 
     conversation: int
     fields: dict[str, Any]
 
 
-class Page(_Frame, tag=38):
+class Page(_Frame, frozen=True, tag=38):
     """Down: the answer to `History`, ascending; `more` says whether older ones exist."""
 
     conversation: int
@@ -206,7 +206,7 @@ class Page(_Frame, tag=38):
     more: bool
 
 
-class Error(_Frame, tag=39):
+class Error(_Frame, frozen=True, tag=39):
     """Down: this request failed. `expected` is the `n` wanted after a hole."""
 
     conversation: int
@@ -217,7 +217,7 @@ class Error(_Frame, tag=39):
     expected: int = 0
 
 
-class Bye(_Frame, tag=40):
+class Bye(_Frame, frozen=True, tag=40):
     """Down: closing; the code's range says whether to come back."""
 
     code: int
@@ -226,6 +226,4 @@ class Bye(_Frame, tag=40):
 
 
 UpFrame = Hello | Follow | Unfollow | Send | Read | Typing | History | Ping | Pong
-DownFrame = (
-    Welcome | Ack | Busy | Entry | Delta | State | Page | Error | Bye | Typing | Ping | Pong
-)
+DownFrame = Welcome | Ack | Busy | Entry | Delta | State | Page | Error | Bye | Typing | Ping | Pong

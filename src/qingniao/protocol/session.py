@@ -16,7 +16,6 @@ from qingniao.protocol.frames import (
     Busy,
     Bye,
     Error,
-    Follow,
     Hello,
     Limits,
     Ping,
@@ -50,8 +49,18 @@ class Session:
     """State of one connection: phase, who it is, its rate, and which conversations stall."""
 
     __slots__ = (
-        "agent", "conversation", "device", "limits", "name", "phase", "sender", "visitor",
-        "_allowance", "_stalled", "_strikes", "_topped_up_ms",
+        "_allowance",
+        "_stalled",
+        "_strikes",
+        "_topped_up_ms",
+        "agent",
+        "conversation",
+        "device",
+        "limits",
+        "name",
+        "phase",
+        "sender",
+        "visitor",
     )  # fmt: skip
 
     def __init__(self, limits: Limits, now_ms: int) -> None:
@@ -91,11 +100,11 @@ class Session:
         """May this frame be carried out now?"""
         if self.phase is not Phase.READY:
             return self._check_early(frame)
-        if type(frame) is Send:
+        if isinstance(frame, Send):
             return self._check_send(frame, now_ms)
-        if type(frame) is Ping or type(frame) is Pong:
+        if isinstance(frame, Ping | Pong):
             return None
-        if type(frame) is Hello:
+        if isinstance(frame, Hello):
             return Error(0, 0, Code.OUT_OF_ORDER, "hello was said already.", False)
         conversation = frame.conversation
         if not self.may_see(conversation):

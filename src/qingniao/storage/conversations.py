@@ -12,6 +12,7 @@ from sqlalchemy import ColumnElement, Row, func, or_, select
 
 from qingniao.storage.database import Database, upsert
 from qingniao.storage.models import conversations
+from qingniao.storage.rollups import Rollup, add_within
 from qingniao.storage.rows import Counts, IndexPage, IndexRow, View
 from qingniao.storage.visitors import Visitors
 
@@ -31,8 +32,12 @@ class ConversationIndex:
         self._database = database
         self._visitors = visitors
 
-    async def project(self, rows: Sequence[IndexRow]) -> None:
-        """Bring many rows up to date, and their visitors on record, in one transaction."""
+    async def project(self, rows: Sequence[IndexRow], amounts: Sequence[Rollup] = ()) -> None:
+        """Bring many rows up to date, and their visitors on record, in one transaction.
+
+        `amounts` are what happened between each row's old `last` and its new one. Counted in the
+        same transaction, they are counted once, whatever crashes.
+        """
         if not rows:
             return
         async with self._database.write() as connection:
@@ -45,6 +50,7 @@ class ConversationIndex:
             )
             await connection.execute(statement, [msgspec.structs.asdict(row) for row in rows])
             arrivals = await self._visitors.record(connection, rows)
+            await add_within(connection, amounts)
         for arrival in arrivals:
             self._visitors.arrivals.recorded(arrival)
 
@@ -90,6 +96,20 @@ class ConversationIndex:
             return Counts(
                 mine=await count("mine"), waiting=await count("waiting"), all=await count("all")
             )
+
+    async def lasts(self, ids: Sequence[int]) -> dict[int, int]:
+        """Up to which `seq` each of these conversations has been projected."""
+        query = select(conversations.c.id, conversations.c.last).where(conversations.c.id.in_(ids))
+        async with self._database.read() as connection:
+            return {int(row[0]): int(row[1]) for row in await connection.execute(query)}
+
+    async def assigned(self) -> dict[int, int]:
+        """Open conversations and the agent of each."""
+        query = select(conversations.c.id, conversations.c.assignee).where(
+            conversations.c.status == "open"
+        )
+        async with self._database.read() as connection:
+            return {int(row[0]): int(row[1]) for row in await connection.execute(query)}
 
     async def get(self, conversation: int) -> IndexRow | None:
         """One row, if the conversation has been projected."""

@@ -9,11 +9,12 @@ from collections.abc import Sequence
 import msgspec
 from msgspec import Struct
 from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from qingniao.storage.database import Database, upsert
 from qingniao.storage.models import rollups
 
-__all__ = ["Rollup", "Rollups"]
+__all__ = ["Rollup", "Rollups", "add_within"]
 
 
 class Rollup(Struct, frozen=True, kw_only=True):
@@ -34,17 +35,8 @@ class Rollups:
 
     async def add(self, amounts: Sequence[Rollup]) -> None:
         """Add every amount to its sum, all or nothing."""
-        if not amounts:
-            return
         async with self._database.write() as connection:
-            statement = upsert(connection, rollups)
-            statement = statement.on_conflict_do_update(
-                index_elements=[rollups.c.hour, rollups.c.metric, rollups.c.label],
-                set_={"value": rollups.c.value + statement.excluded.value},
-            )
-            await connection.execute(
-                statement, [msgspec.structs.asdict(amount) for amount in amounts]
-            )
+            await add_within(connection, amounts)
 
     async def between(self, metric: str, first_hour: int, end_hour: int) -> list[Rollup]:
         """The sums of one metric, `end_hour` excluded, in order of time."""
@@ -62,3 +54,15 @@ class Rollups:
                 Rollup(hour=hour, metric=name, label=label, value=value)
                 for hour, name, label, value in await connection.execute(query)
             ]
+
+
+async def add_within(connection: AsyncConnection, amounts: Sequence[Rollup]) -> None:
+    """Add to the sums as a part of the caller's transaction."""
+    if not amounts:
+        return
+    statement = upsert(connection, rollups)
+    statement = statement.on_conflict_do_update(
+        index_elements=[rollups.c.hour, rollups.c.metric, rollups.c.label],
+        set_={"value": rollups.c.value + statement.excluded.value},
+    )
+    await connection.execute(statement, [msgspec.structs.asdict(amount) for amount in amounts])

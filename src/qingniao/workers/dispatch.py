@@ -1,0 +1,99 @@
+"""From "conversation X has news" to a worker's call. Owns order, parallelism and repair.
+
+Rule: one conversation is handled by one call at a time, many in parallel, bounded; what a crash,
+a full queue or a failing worker left undone is found again by its mark in the log.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Final
+
+from qingniao.bus.base import WorkQueue
+from qingniao.chat.ports import MessageLog, Role
+from qingniao.errors import QingniaoError
+from qingniao.log import get_logger
+from qingniao.metrics import Reading
+
+__all__ = ["Dispatcher", "Sweeper"]
+
+_log: Final = get_logger("workers")
+_SWEEP_S: Final = 2.0
+_STEP: Final = 500
+"""Marks re-issued per role and sweep: a backlog is worked off in order, not all at once."""
+
+
+class Dispatcher:
+    """Feeds `handle` with the conversations of one role."""
+
+    def __init__(
+        self, role: Role, queue: WorkQueue, handle: Callable[[int], Awaitable[bool]], parallel: int
+    ) -> None:
+        """`handle` returns whether the conversation owes more work already."""
+        self._role = role
+        self._queue = queue
+        self._handle = handle
+        self._room = asyncio.Semaphore(parallel)
+        self._busy: dict[int, bool] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self.handled = self.failed = 0
+
+    async def run(self) -> None:
+        """Take and handle until cancelled; then cancels what is under way."""
+        try:
+            while True:
+                await self._room.acquire()
+                conversation = await self._queue.take(self._role)
+                if conversation in self._busy:
+                    # It is being handled: again afterwards, since this may be newer.
+                    self._busy[conversation] = True
+                    self._room.release()
+                    continue
+                self._busy[conversation] = False
+                task = asyncio.create_task(self._one(conversation))
+                self._tasks.add(task)
+                task.add_done_callback(self._tasks.discard)
+        finally:
+            for task in list(self._tasks):
+                task.cancel()
+            await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _one(self, conversation: int) -> None:
+        again = False
+        try:
+            again = await self._handle(conversation)
+            self.handled += 1
+        except QingniaoError as exc:
+            self.failed += 1
+            _log.warning("work_failed", role=self._role, conversation=conversation, reason=str(exc))
+        except Exception as exc:  # a bug in a worker must not stop the role
+            self.failed += 1
+            _log.error("work_broke", exc=exc, role=self._role, conversation=conversation)
+        finally:
+            newer = self._busy.pop(conversation)
+            self._room.release()
+        if newer or again:
+            self._queue.put(self._role, conversation)
+
+    def readings(self) -> Iterable[Reading]:
+        """For `metrics`."""
+        name = self._role.value
+        yield "gauge", f"work_{name}_busy", "Conversations being handled.", len(self._busy)
+        yield "counter", f"work_{name}_handled", "Calls that succeeded.", self.handled
+        yield "counter", f"work_{name}_failed", "Calls that failed.", self.failed
+
+
+class Sweeper:
+    """Issues again what is marked in the log and was not done."""
+
+    def __init__(self, log: MessageLog, queue: WorkQueue, roles: Iterable[Role]) -> None:
+        self._log = log
+        self._queue = queue
+        self._roles = tuple(roles)
+
+    async def run(self) -> None:
+        """Sweep at once (a crash may have left work) and then every two seconds."""
+        while True:
+            for role in self._roles:
+                for conversation in self._log.marked(role)[:_STEP]:
+                    self._queue.put(role, conversation)
+            await asyncio.sleep(_SWEEP_S)

@@ -1,0 +1,46 @@
+/** antd in our colours. Owns the mapping from the shared palette to antd's tokens; components are never restyled one by one. */
+import { dark, light, type Palette } from '@qingniao/ui/tokens';
+import { type ThemeConfig, theme } from 'antd';
+
+function themeOf(palette: Palette, rest: ThemeConfig['token']): ThemeConfig['token'] {
+  return {
+    borderRadius: 8,
+    borderRadiusLG: 12,
+    controlHeight: 34,
+    fontSize: 14,
+    lineHeight: 1.55,
+    fontFamily: 'var(--font)',
+    motionDurationFast: '0.1s',
+    motionDurationMid: '0.15s',
+    motionDurationSlow: '0.2s',
+    colorPrimary: palette.brandSolid,
+    colorInfo: palette.blue,
+    colorWarning: palette.amber,
+    colorError: palette.redText,
+    colorLink: palette.brandText,
+    colorText: palette.ink,
+    colorTextSecondary: palette.ink2,
+    colorTextTertiary: palette.ink3,
+    colorBorderSecondary: palette.line,
+    colorBgLayout: palette.ground,
+    ...rest,
+  };
+}
+
+const LIGHT: ThemeConfig = {
+  algorithm: theme.defaultAlgorithm,
+  token: themeOf(light, { colorTextPlaceholder: '#667780', colorBorder: '#d3dce0' }),
+};
+
+const DARK: ThemeConfig = {
+  algorithm: theme.darkAlgorithm,
+  token: themeOf(dark, {
+    colorTextPlaceholder: '#8d9ca4',
+    colorBorder: '#37464e',
+    colorBgBase: dark.surface,
+  }),
+};
+
+export function themeFor(isDark: boolean): ThemeConfig {
+  return isDark ? DARK : LIGHT;
+}
