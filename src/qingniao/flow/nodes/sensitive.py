@@ -5,7 +5,7 @@ Rule: a failed look goes on: nobody is turned away because a word list could not
 
 from qingniao.flow.effects import Moderate
 from qingniao.flow.events import Event, Moderated
-from qingniao.flow.nodes.base import Act, Kind, NoSettings, Port, Scene
+from qingniao.flow.nodes.base import Act, Kind, NoSettings, Port, Scene, Value
 
 __all__ = ["Sensitive"]
 
@@ -31,7 +31,7 @@ class Sensitive(Kind[NoSettings]):
         if not isinstance(event, Moderated):
             return Act(port="failed")
         port = "passed" if event.verdict == "clean" else event.verdict
-        words = list(event.words)
-        return Act(
-            port=port, facts={"words": words}, note={"verdict": event.verdict, "words": words}
-        )
+        note: dict[str, Value] = {"verdict": event.verdict}
+        if event.words:
+            note["words"] = list(event.words)
+        return Act(port=port, note=note)

@@ -16,4 +16,5 @@ class Start(Kind[NoSettings]):
 
     def enter(self, settings: NoSettings, scene: Scene) -> Act:
         wordless = bool(scene.files) and not scene.text.strip()
-        return Act(port="file" if wordless else "asked", note={"files": scene.files})
+        note = {"files": scene.files} if scene.files else {}
+        return Act(port="file" if wordless else "asked", note=note)

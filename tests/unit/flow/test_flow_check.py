@@ -1,0 +1,129 @@
+"""What may be published: every rule of a sound drawing has a drawing that breaks it."""
+
+from typing import Any
+
+import msgspec
+import pytest
+
+from qingniao.flow import samples
+from qingniao.flow.check import check
+from qingniao.flow.graph import MAX_FLOW_BYTES, Edge, Flow, Node, decode
+from qingniao.flow.plan import FlowUnreadable, prepare
+
+SORRY = {"zh-CN": "抱歉"}
+SAY = {"text": SORRY}
+
+
+def flow(nodes: dict[str, str | tuple[str, dict[str, Any]]], *lines: str) -> Flow:
+    """Nodes by id; lines such as `"start.asked > hi"`."""
+    edges = []
+    for line in lines:
+        way, _, target = line.partition(" > ")
+        source, _, port = way.partition(".")
+        edges.append(Edge(source=source, port=port, target=target))
+    drawn = [
+        Node(id=id, kind=kind, settings=SAY if kind == "say" else {})
+        if isinstance(kind, str)
+        else Node(id=id, kind=kind[0], settings=kind[1])
+        for id, kind in nodes.items()
+    ]
+    return Flow(id="f", fallback=SORRY, nodes=tuple(drawn), edges=tuple(edges))
+
+
+def problems(drawing: Flow) -> set[tuple[str, str]]:
+    return {(problem.code, problem.node) for problem in check(drawing)}
+
+
+SMALL = {"start": "start", "hi": "say", "end": "end"}
+LINES = ("start.asked > hi", "hi.next > end")
+
+
+def test_a_sound_drawing_has_no_problems() -> None:
+    assert check(flow(SMALL, *LINES)) == []  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("name", [samples.AFTER_SALES])
+def test_samples_have_no_problems(name: str) -> None:
+    assert check(samples.read(name)) == []
+
+
+@pytest.mark.parametrize(
+    ("drawing", "problem"),
+    [
+        (flow({"hi": "say"}, "hi.next > hi"), ("no_start", "")),
+        (flow({**SMALL, "s2": "start"}, *LINES, "s2.asked > hi"), ("two_starts", "s2")),
+        (flow({**SMALL, "": "say"}, *LINES), ("no_id", "")),
+        (flow({**SMALL, "odd": "teleport"}, *LINES), ("unreadable", "odd")),
+        (flow({**SMALL, "odd": ("say", {"text": 3})}, *LINES), ("unreadable", "odd")),
+        (flow({**SMALL, "odd": ("say", {**SAY, "colour": "red"})}, *LINES), ("unreadable", "odd")),
+        (flow({**SMALL, "odd": ("say", {"text": {}})}, *LINES), ("settings", "odd")),
+        (flow(SMALL, *LINES, "hi.next > nowhere"), ("dangling", "hi")),
+        (flow(SMALL, *LINES, "nowhere.next > hi"), ("dangling", "hi")),
+        (flow(SMALL, *LINES, "hi.later > end"), ("no_port", "hi")),
+        (flow(SMALL, *LINES, "start.file > start"), ("into_start", "start")),
+        (flow({**SMALL, "e2": "end"}, *LINES, "hi.next > e2"), ("forked", "hi")),
+        (flow(SMALL, "start.asked > hi"), ("unconnected", "hi")),
+        (flow({**SMALL, "far": "say"}, *LINES, "far.next > end"), ("unreachable", "far")),
+        (flow({"start": "start", "end": "end"}, "start.asked > end"), ("silent_end", "end")),
+        (flow({**SMALL, "ho": "say"}, "start.asked > hi", "hi.next > ho", "ho.next > hi"),
+         ("circle", "hi")),
+    ],
+)  # fmt: skip
+def test_fault_is_told_at_its_node(drawing: Flow, problem: tuple[str, str]) -> None:
+    assert problem in problems(drawing)
+    assert all(found.text.endswith(".") for found in check(drawing))
+
+
+def test_two_nodes_with_one_id() -> None:
+    node = Node(id="hi", kind="say", settings=SAY)
+    sound = flow(SMALL, *LINES)  # type: ignore[arg-type]
+    assert ("same_id", "hi") in problems(msgspec.structs.replace(sound, nodes=(*sound.nodes, node)))
+
+
+def test_too_many_nodes() -> None:
+    many = {f"n{i}": "say" for i in range(101)}
+    assert ("too_large", "") in problems(flow({"start": "start", **many}))
+
+
+def test_a_flow_needs_words_for_its_own_failure() -> None:
+    sound = flow(SMALL, *LINES)  # type: ignore[arg-type]
+    assert ("fallback", "") in problems(msgspec.structs.replace(sound, fallback={}))
+
+
+ASKS = ("ask_back", {"text": SORRY, "text_alone": SORRY})
+HELPS = ("handoff", {"why": "unsure", "text": SORRY})
+
+
+def test_a_circle_with_a_wait_is_no_circle() -> None:
+    drawing = flow(
+        {"start": "start", "ask": ASKS, "help": HELPS},
+        "start.asked > ask", "ask.replied > ask", "ask.given_up > help",
+    )  # fmt: skip
+    assert check(drawing) == []
+
+
+def test_after_a_wait_a_word_is_owed_again() -> None:
+    drawing = flow(
+        {"start": "start", "ask": ASKS, "help": HELPS, "end": "end"},
+        "start.asked > ask", "ask.replied > end", "ask.given_up > help",
+    )  # fmt: skip
+    assert problems(drawing) == {("silent_end", "end")}
+
+
+def test_unreadable_flows_cannot_be_prepared() -> None:
+    with pytest.raises(FlowUnreadable, match="teleport"):
+        prepare(flow({**SMALL, "odd": "teleport"}))
+    with pytest.raises(FlowUnreadable, match=r"Expected `object`|Expected `str`"):
+        prepare(flow({**SMALL, "odd": ("say", {"text": 3})}))
+    with pytest.raises(FlowUnreadable, match="no start"):
+        prepare(flow({"hi": "say"}))
+
+
+def test_a_stored_flow_has_a_largest_size() -> None:
+    with pytest.raises(msgspec.ValidationError, match="at most"):
+        decode(b" " * (MAX_FLOW_BYTES + 1))
+
+
+def test_a_flow_survives_being_written_and_read() -> None:
+    sample = samples.read(samples.AFTER_SALES)
+    assert decode(msgspec.json.encode(sample)) == sample
