@@ -1,0 +1,48 @@
+"""The site's public face. Rule: everybody may read it, so nothing private goes in."""
+
+from typing import Any
+
+import msgspec
+from litestar import Router, get, patch
+
+from qingniao.api.bodies import SiteAnswer, SiteChange
+from qingniao.api.identity import Here, admins
+from qingniao.api.services import Services
+from qingniao.storage.rows import Site
+
+__all__ = ["router"]
+
+
+@get("/")
+async def get_site(services: Here) -> SiteAnswer:
+    """What a widget needs before anybody says anything."""
+    return _answer(await services.site.get(), services)
+
+
+@patch("/", guards=[admins])
+async def change_site(data: SiteChange, services: Here) -> SiteAnswer:
+    """Change what is given; a map's other languages stay."""
+    held = await services.site.get()
+    changes: dict[str, Any] = msgspec.to_builtins(data)
+    if "greeting" in changes:
+        changes["greeting"] = held.greeting | changes["greeting"]
+    if "quick" in changes:
+        quick = {locale: tuple(texts) for locale, texts in changes["quick"].items()}
+        changes["quick"] = held.quick | quick
+    changed = msgspec.structs.replace(held, **changes)
+    await services.site.put(changed)
+    return _answer(changed, services)
+
+
+def _answer(site: Site, services: Services) -> SiteAnswer:
+    return SiteAnswer(
+        name=site.name,
+        greeting=site.greeting,
+        quick=site.quick,
+        colour=site.colour,
+        file_bytes=services.file_bytes,
+        hours=site.hours,
+    )
+
+
+router = Router(path="/site", route_handlers=[get_site, change_site], tags=["site"])

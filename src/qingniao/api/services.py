@@ -1,0 +1,109 @@
+"""What the HTTP interface asks of the house. Rule: all of it arrives here; no resource reaches out.
+
+`runtime` fills one `Services` and hands it to `create_app`; tests fill another.
+"""
+
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from qingniao.auth import Passwords, RateLimit, SessionPolicy, Signer, SignInLimit
+from qingniao.chat.head import Head
+from qingniao.clock import Clock
+from qingniao.knowledge.entries import Entry
+from qingniao.storage.blobs import Blobs
+from qingniao.storage.conversations import ConversationIndex
+from qingniao.storage.files import Files
+from qingniao.storage.ids import IdRange
+from qingniao.storage.knowledge import KnowledgeEntries
+from qingniao.storage.rows import User
+from qingniao.storage.site import SiteSettings
+from qingniao.storage.users import Sessions, Users
+from qingniao.storage.visitors import Visitors
+
+__all__ = ["Presence", "Problem", "ReadKnowledge", "Services", "Trust"]
+
+
+class Presence(Protocol):
+    """Who is connected."""
+
+    def is_online(self, who: str) -> bool:
+        """Is `"v:<id>"` (a visitor) or `"a:<id>"` (an agent) connected?"""
+        ...
+
+
+Problem = tuple[int, str]
+"""A line of an imported file, from 1 (0: the whole file), and a sentence about it."""
+
+ReadKnowledge = Callable[[bytes], tuple[Sequence[Entry], Sequence[Problem]]]
+"""Reads an import. Pure and slow: it is called in a thread."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trust:
+    """Which neighbours may say who is calling. `proxies` are addresses, empty for none."""
+
+    proxies: frozenset[str] = frozenset()
+    secure: bool = False
+    """Cookies travel over TLS only, whatever the request looks like from here."""
+
+
+def _nothing_ended(_user: int, _sessions: Sequence[str]) -> None:
+    pass
+
+
+def _nobody_changed(_user: User) -> None:
+    pass
+
+
+def _nothing_learnt() -> None:
+    pass
+
+
+@dataclass(frozen=True, kw_only=True)
+class Services:
+    """Everything behind the HTTP interface."""
+
+    users: Users
+    sessions: Sessions
+    visitors: Visitors
+    index: ConversationIndex
+    files: Files
+    knowledge: KnowledgeEntries
+    site: SiteSettings
+    blobs: Blobs
+    conversation_numbers: IdRange
+    passwords: Passwords
+    signer: Signer
+    clock: Clock
+    presence: Presence
+
+    heads: Callable[[Iterable[int]], Awaitable[Mapping[int, Head]]]
+    """Where conversations stand now; unknown ones are left out."""
+    rename: Callable[[int, str], Awaitable[None]]
+    """Tell everybody who follows the conversation the visitor's name."""
+    read_knowledge: ReadKnowledge
+    ready: Callable[[], str]
+    """`"ok"`, or a word for what is in the way: `"starting"`, `"draining"`, `"storage"`."""
+    metrics: Callable[[], bytes]
+    """Prometheus text. Called in a thread."""
+
+    sign_in_limit: SignInLimit
+    visitor_limit: RateLimit
+    """Tokens for visitors, per origin."""
+    upload_limit: RateLimit
+    """Uploads, per person."""
+
+    version: str
+    web_root: Path
+    file_bytes: int = 20_971_520
+    policy: SessionPolicy = field(default_factory=SessionPolicy)
+    trust: Trust = field(default_factory=Trust)
+
+    on_signed_out: Callable[[int, Sequence[str]], None] = _nothing_ended
+    """These sessions of a user have ended: their connections close."""
+    on_user_changed: Callable[[User], None] = _nobody_changed
+    """A name, or whether somebody accepts conversations, has changed."""
+    on_knowledge_changed: Callable[[], None] = _nothing_learnt
+    """Entries were imported: the index is to be built again."""
