@@ -1,0 +1,72 @@
+/**
+ * Builds what the server serves: the panel with a hash in its name, the loader that knows that
+ * name, and the demo shop. Rule: a build that is too heavy is a build that failed.
+ */
+
+import { rmSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { build } from 'vite';
+import { measure } from '../../size.mjs';
+
+const here = fileURLToPath(new URL('.', import.meta.url));
+const web = fileURLToPath(new URL('../../../src/qingniao/web/', import.meta.url));
+const out = `${web}widget`;
+const common = {
+  root: here,
+  configFile: false,
+  logLevel: 'warn',
+  oxc: { jsx: { runtime: 'automatic', importSource: 'preact' } },
+};
+
+/** One module with a hash in its name; answers that name. */
+async function part(entry, name) {
+  const { output } = await build({
+    ...common,
+    build: {
+      outDir: out,
+      emptyOutDir: false,
+      target: 'es2022',
+      modulePreload: false,
+      rollupOptions: {
+        input: `${here}src/${entry}`,
+        preserveEntrySignatures: 'strict',
+        output: { format: 'es', entryFileNames: `${name}-[hash].js`, codeSplitting: false },
+      },
+    },
+  });
+  return output[0].fileName;
+}
+
+for (const old of [out, `${web}widget.js`]) rmSync(old, { recursive: true, force: true });
+const panel = await part('panel.tsx', 'panel');
+const copies = { 'zh-CN': await part('copy/zh.ts', 'zh'), en: await part('copy/en.ts', 'en') };
+await build({
+  ...common,
+  define: { PANEL_FILE: JSON.stringify(panel), COPY_FILES: JSON.stringify(copies) },
+  build: {
+    // Beside the folder of its parts: customers paste `/widget.js`.
+    outDir: web,
+    emptyOutDir: false,
+    target: 'es2022',
+    lib: {
+      entry: `${here}src/loader.ts`,
+      name: 'qingniaoLoader',
+      formats: ['iife'],
+      fileName: () => 'widget.js',
+    },
+  },
+});
+await build({
+  ...common,
+  root: `${here}demo`,
+  base: '/demo/',
+  build: {
+    outDir: `${web}demo`,
+    emptyOutDir: true,
+    target: 'es2022',
+    modulePreload: false,
+    rollupOptions: { input: [`${here}demo/index.html`, `${here}demo/en.html`] },
+  },
+});
+
+if (!measure()) process.exitCode = 1;

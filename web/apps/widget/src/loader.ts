@@ -1,0 +1,88 @@
+/**
+ * The script that customers paste. Owns the launcher and when the rest is fetched; refuses
+ * everything else, because every page view pays for it.
+ *
+ * Rule: nothing is fetched before the visitor asks, unless they were talking a short while ago.
+ */
+
+import type { Copy, Launcher, Locale, Panel, Part, Settings } from './contract.ts';
+import css from './loader.css?inline';
+
+/** File names with their hashes, set by the build. */
+declare const PANEL_FILE: string;
+declare const COPY_FILES: Readonly<Record<Locale, string>>;
+
+const script = document.currentScript as HTMLScriptElement;
+const { locale: wanted, colour = '', open: isOpen } = script.dataset;
+const server = new URL(script.src).origin;
+const language = wanted || document.documentElement.lang || navigator.language;
+const locale: Locale = /^zh/i.test(language) ? 'zh-CN' : 'en';
+const settings: Settings = { server, locale, colour };
+
+const host = document.createElement('div');
+const root = host.attachShadow({ mode: 'open' });
+const sheet = new CSSStyleSheet();
+sheet.replaceSync(css);
+root.adoptedStyleSheets = [sheet];
+
+const label = locale === 'en' ? 'Chat with us' : '在线咨询';
+const button = document.createElement('button');
+button.className = 'launcher';
+button.ariaLabel = label;
+button.ariaExpanded = 'false';
+const svg = 'http://www.w3.org/2000/svg';
+const icon = document.createElementNS(svg, 'svg');
+icon.setAttribute('viewBox', '0 0 24 24');
+const bird = document.createElementNS(svg, 'path');
+bird.setAttribute(
+  'd',
+  'M21 6.4c-.9-.2-1.6-.7-2.4-1.3-1.3-1-3-1.1-4.3-.2-.8.6-1.3 1.4-1.5 2.3C9 8.200 5.800 7.200 3 4.600c.1 3.500 1.500 6 4 7.500-1.200.1-2.300-.2-3.400-.8.6 2.300 2.200 3.800 4.600 4.300-1.300 1.300-3 2-5.200 2.100 1.900 1.200 4 1.700 6.200 1.700 5.500 0 9.300-3.800 9.700-9.200.1-1 .5-1.900 1.200-2.600z',
+);
+icon.append(bird);
+const count = document.createElement('b');
+button.append(icon, count);
+root.append(button);
+
+const launcher: Launcher = {
+  root,
+  button,
+  badge: (unread) => {
+    count.textContent = unread > 99 ? '99+' : unread ? `${unread}` : '';
+    button.ariaLabel = unread ? `${label} (${unread})` : label;
+  },
+  paint: (value) => {
+    if (/^#[\da-f]{6}$/i.test(value)) host.style.setProperty('--qn-brand-solid', value);
+  },
+};
+launcher.paint(colour);
+
+const part = <T>(file: string): Promise<T> => import(/* @vite-ignore */ `${server}/widget/${file}`);
+let panel: Promise<Panel> | undefined;
+const load = (): Promise<Panel> => {
+  panel ??= Promise.all([part<Part>(PANEL_FILE), part<{ copy: Copy }>(COPY_FILES[locale])]).then(
+    ([{ mount }, { copy }]) => mount(settings, launcher, copy),
+  );
+  // A lost network is not forever: the next press tries again.
+  panel.catch(() => {
+    panel = undefined;
+  });
+  return panel;
+};
+const open = (): void => void load().then((it) => it.open());
+const close = (): void => void panel?.then((it) => it.close());
+
+button.onclick = () => (button.ariaExpanded === 'true' ? close() : open());
+(window as unknown as { qingniao: unknown }).qingniao = { open, close };
+
+const start = (): void => {
+  document.body.append(host);
+  if (isOpen !== undefined && isOpen !== 'false') return open();
+  try {
+    const { at } = JSON.parse(localStorage.getItem(`qingniao:${server}`) || '{}');
+    if (Date.now() - at < 864e5) void load();
+  } catch {
+    // No storage on this page: nothing to resume.
+  }
+};
+if (document.body) start();
+else addEventListener('DOMContentLoaded', start);
