@@ -7,7 +7,7 @@ import react from '@vitejs/plugin-react';
 import { defineConfig } from 'vite';
 import { firstViewBudget } from './size.mjs';
 
-const server = process.env['QINGNIAO_URL'] ?? 'http://127.0.0.1:8080';
+const server = process.env.QINGNIAO_URL ?? 'http://127.0.0.1:8080';
 
 export default defineConfig({
   root: import.meta.dirname,
@@ -17,7 +17,6 @@ export default defineConfig({
     outDir: '../../../src/qingniao/web/console',
     emptyOutDir: true,
     target: 'es2022',
-    manifest: true,
     // Data URIs would need `img-src data:` in the server's policy.
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
@@ -32,9 +31,15 @@ export default defineConfig({
             },
             {
               name: 'data',
-              test: /node_modules[\\/](@tanstack|i18next|react-i18next|use-sync-external-store)[\\/]/,
-              priority: 2,
+              test: /node_modules[\\/](@tanstack|i18next|react-i18next)[\\/]/,
+              priority: 3,
             },
+            // Our own parts that the first view needs; the back office and the visitor's panel come when opened.
+            {
+              name: 'app',
+              test: /src[\\/](api|chat|format|inbox|live|notify|parts|router|shell|signin|theme)[\\/]/,
+            },
+            { name: 'app', test: /packages[\\/](client|protocol|ui)[\\/]src[\\/]/ },
           ],
         },
       },

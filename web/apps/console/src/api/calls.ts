@@ -1,5 +1,5 @@
 /** The server's resources as functions, one per call of docs/reference/http.md that the console makes. */
-import { request } from './http';
+import { request } from './http.ts';
 import type {
   Conversation,
   ConversationPage,
@@ -13,7 +13,7 @@ import type {
   View,
   Visitor,
   VisitorChange,
-} from './types';
+} from './types.ts';
 
 export const PAGE_SIZE = 50;
 

@@ -8,7 +8,7 @@ import { useActions, useRefusals } from '../live/actions.ts';
 import { useRows } from '../live/context.tsx';
 import { useFollows } from '../live/follows.ts';
 import { Blank } from '../parts/blank.tsx';
-import type { Route } from '../router/route.ts';
+import type { InboxRoute } from '../router/route.ts';
 import { goBack, navigate } from '../router/router.ts';
 import { useIsWide } from '../shell/width.ts';
 import { useMe } from '../signin/session.ts';
@@ -21,7 +21,7 @@ const PanelDrawer = lazy(() =>
   import('../visitor/drawer.tsx').then((m) => ({ default: m.PanelDrawer })),
 );
 
-export function Inbox({ route }: { route: Extract<Route, { name: 'inbox' }> }) {
+export function Inbox({ route }: { route: InboxRoute }) {
   const { view, id, panel } = route;
   const { t } = useTranslation();
   const me = useMe();
@@ -84,7 +84,11 @@ export function Inbox({ route }: { route: Extract<Route, { name: 'inbox' }> }) {
       )}
       {id !== null && (
         <Suspense fallback={isWide ? <aside className="panel" /> : null}>
-          {isWide ? <Panel key={id} id={id} /> : <PanelDrawer id={id} isOpen={panel} onClose={closePanel} />}
+          {isWide ? (
+            <Panel key={id} id={id} />
+          ) : (
+            <PanelDrawer id={id} isOpen={panel} onClose={closePanel} />
+          )}
         </Suspense>
       )}
     </main>

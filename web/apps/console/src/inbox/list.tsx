@@ -140,7 +140,11 @@ function Nothing(props: { view: View; q: string; waiting: number; onClear: () =>
   const go = (to: View) => () => navigate({ name: 'inbox', view: to, id: null, panel: false });
   if (q !== '') {
     return (
-      <Blank icon="search" title={t('inbox.empty.search', { q })} text={t('inbox.empty.search_text')}>
+      <Blank
+        icon="search"
+        title={t('inbox.empty.search', { q })}
+        text={t('inbox.empty.search_text')}
+      >
         <Button onClick={onClear}>{t('inbox.clear')}</Button>
       </Blank>
     );
@@ -150,7 +154,10 @@ function Nothing(props: { view: View; q: string; waiting: number; onClear: () =>
       waiting > 0 ? t('inbox.empty.mine_waiting', { count: waiting }) : t('inbox.empty.mine_text');
     return (
       <Blank icon="inbox" title={t('inbox.empty.mine')} text={text}>
-        <Button type={waiting > 0 ? 'primary' : 'default'} onClick={go(waiting > 0 ? 'waiting' : 'all')}>
+        <Button
+          type={waiting > 0 ? 'primary' : 'default'}
+          onClick={go(waiting > 0 ? 'waiting' : 'all')}
+        >
           {t(waiting > 0 ? 'inbox.empty.mine_action' : 'inbox.empty.waiting_action')}
         </Button>
       </Blank>

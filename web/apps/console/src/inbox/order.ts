@@ -10,11 +10,7 @@ export interface Order {
 }
 
 /** The order to show: `fresh` is the right one, `held` the one on screen. */
-export function order(
-  held: readonly number[],
-  fresh: readonly number[],
-  isHeld: boolean,
-): Order {
+export function order(held: readonly number[], fresh: readonly number[], isHeld: boolean): Order {
   if (!isHeld || held.length === 0) return { ids: fresh, waiting: 0 };
   const shown = new Set(held);
   let end = fresh.length;

@@ -34,9 +34,7 @@ export function within(
 ): readonly InboxItem[] {
   const known = rowsOf(inbox, view, me).filter((row) => row.visitor.id !== '');
   if (horizon === null) return known;
-  return known.filter((row) =>
-    view === 'waiting' ? row.since <= horizon : row.time >= horizon,
-  );
+  return known.filter((row) => (view === 'waiting' ? row.since <= horizon : row.time >= horizon));
 }
 
 function horizonOf(view: View, data: InfiniteData<ConversationPage>): number | null {

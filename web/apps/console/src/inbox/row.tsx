@@ -1,7 +1,6 @@
 /** One conversation in the list: who, what they said last, who has it and why, how much is unread. */
 import { type InboxItem, unread } from '@qingniao/client/inbox';
 import type { TFunction } from 'i18next';
-import i18next from 'i18next';
 import { memo } from 'react';
 import { useTranslation } from 'react-i18next';
 import type { View } from '../api/types.ts';
@@ -11,12 +10,7 @@ import { useView } from '../live/context.tsx';
 import { Avatar } from '../parts/avatar.tsx';
 import { StatusChip } from '../parts/chip.tsx';
 import { linkTo } from '../router/router.ts';
-
-/** Why a conversation came to people, in words. */
-export function whyText(why: string, t: TFunction): string {
-  const key = `why.${why}`;
-  return i18next.exists(key) ? t(key as 'why.other') : t('why.other');
-}
+import { whyText } from './why.ts';
 
 interface RowProps {
   readonly row: InboxItem;
@@ -66,7 +60,9 @@ export const Row = memo(function Row(props: RowProps) {
           <span className="row-line row-foot">
             <StatusChip
               status={row.status}
-              by={owner !== null && owner.id !== me ? t('status.by', owner) : undefined}
+              by={
+                owner !== null && owner.id !== me ? t('status.by', { name: owner.name }) : undefined
+              }
             />
             {row.why !== null && row.status !== 'bot' && row.status !== 'closed' && (
               <span className="row-why clip">{whyText(row.why, t)}</span>

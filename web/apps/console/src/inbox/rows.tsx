@@ -36,7 +36,11 @@ export function Rows({ rows, view, open, hasMore, loadMore, onOrder }: RowsProps
 
   const byId = useMemo(() => new Map(rows.map((row) => [row.id, row])), [rows]);
   const { rows: live } = useLive();
-  const next = order(shown.current, rows.map((row) => row.id), pointer.isHeld || port.top > 0);
+  const next = order(
+    shown.current,
+    rows.map((row) => row.id),
+    pointer.isHeld || port.top > 0,
+  );
   useLayoutEffect(() => {
     shown.current = next.ids;
     onOrder(next.ids);

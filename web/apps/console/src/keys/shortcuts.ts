@@ -29,7 +29,8 @@ export interface Press {
 
 /** The command of a key press, or null. */
 export function commandOf(press: Press): Command | null {
-  if (press.ctrlKey || press.metaKey || press.altKey || press.isComposing || press.inField) return null;
+  if (press.ctrlKey || press.metaKey || press.altKey || press.isComposing || press.inField)
+    return null;
   // A Chinese input method in full-width mode writes these for the same keys.
   const key = FULL_WIDTH[press.key] ?? press.key;
   const found = COMMANDS.find((command) => (command.keys as readonly string[]).includes(key));

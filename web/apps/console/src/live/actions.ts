@@ -3,7 +3,7 @@
  * Its one rule: nothing here asks "are you sure"; what can be undone offers to be.
  */
 import { Code } from '@qingniao/protocol/codes';
-import { type ErrorFrame, EntryType } from '@qingniao/protocol/frames';
+import { EntryType, type ErrorFrame } from '@qingniao/protocol/frames';
 import type { TFunction } from 'i18next';
 import { useEffect, useMemo } from 'react';
 import { useTranslation } from 'react-i18next';

@@ -11,7 +11,7 @@ export function sentence(error: unknown, t: TFunction): string {
   if (!(error instanceof ApiError)) return t('errors.unknown');
   const known = `errors.${error.code}`;
   if (i18next.exists(known)) return t(known as 'errors.unknown');
-  if (error.text !== '') return error.text;
+  if (error.message !== '') return error.message;
   if (error.status === 403) return t('errors.forbidden');
   if (error.status === 404) return t('errors.not_found');
   return t(error.status >= 500 ? 'errors.server' : 'errors.unknown');

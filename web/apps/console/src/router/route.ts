@@ -2,22 +2,26 @@
  * The console's addresses as values. Owns the mapping both ways; touches no browser. Its one rule:
  * `parse(format(route))` is `route`.
  */
-import type { View } from '../api/types';
+import type { View } from '../api/types.ts';
+
+export interface InboxRoute {
+  readonly name: 'inbox';
+  readonly view: View;
+  /** The conversation that is open. */
+  readonly id: number | null;
+  /** The visitor's panel lies over it, where there is no room beside it. */
+  readonly panel: boolean;
+}
 
 export type Route =
-  | {
-      readonly name: 'inbox';
-      readonly view: View;
-      readonly id: number | null;
-      readonly panel: boolean;
-    }
+  | InboxRoute
   | { readonly name: 'knowledge' }
   | { readonly name: 'team' }
   | { readonly name: 'settings' };
 
 export type Page = Route['name'];
 
-export const HOME: Route = { name: 'inbox', view: 'mine', id: null, panel: false };
+export const HOME: InboxRoute = { name: 'inbox', view: 'mine', id: null, panel: false };
 
 const VIEWS: readonly View[] = ['mine', 'waiting', 'all'];
 

@@ -1,6 +1,6 @@
 /** The address bar as React state. Owns history; knows routes only through `route.ts`. */
 import { type MouseEvent, useSyncExternalStore } from 'react';
-import { format, parse, type Route } from './route';
+import { format, parse, type Route } from './route.ts';
 
 const BASE = import.meta.env.BASE_URL;
 const CHANGED = 'qingniao:navigated';

@@ -32,7 +32,8 @@ export function strengthOf(password: string, login = ''): Strength {
   const plain = password.toLowerCase();
   const stripped = plain.replace(/[\d\W_]+$/u, '');
   const isCommon = COMMON.some((word) => plain === word || (stripped !== '' && stripped === word));
-  if (isCommon || (login.length > 2 && plain.includes(login.toLowerCase()))) return { grade: 'common' };
+  if (isCommon || (login.length > 2 && plain.includes(login.toLowerCase())))
+    return { grade: 'common' };
   const bits = new Set(plain).size * Math.log2(kinds(password));
   if (bits < 38) return { grade: 'weak' };
   return { grade: bits < 62 && length < 16 ? 'fair' : 'strong' };

@@ -2,7 +2,9 @@
 import { dark, light, type Palette } from '@qingniao/ui/tokens';
 import { type ThemeConfig, theme } from 'antd';
 
-function themeOf(palette: Palette, rest: ThemeConfig['token']): ThemeConfig['token'] {
+type Token = NonNullable<ThemeConfig['token']>;
+
+function themeOf(palette: Palette, rest: Token): Token {
   return {
     borderRadius: 8,
     borderRadiusLG: 12,

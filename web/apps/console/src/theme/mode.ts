@@ -23,7 +23,7 @@ function isDark(): boolean {
 }
 
 function apply(): void {
-  document.documentElement.dataset['theme'] = isDark() ? 'dark' : 'light';
+  document.documentElement.dataset.theme = isDark() ? 'dark' : 'light';
   for (const changed of listeners) changed();
 }
 

@@ -1,0 +1,128 @@
+/** Above the conversation: with whom, who has it and why, and what can be done. */
+import type { InboxItem } from '@qingniao/client/inbox';
+import { EntryType } from '@qingniao/protocol/frames';
+import { Button } from 'antd';
+import type { TFunction } from 'i18next';
+import { useTranslation } from 'react-i18next';
+import type { View } from '../api/types.ts';
+import { visitorName } from '../format/names.ts';
+import { stopwatch } from '../format/time.ts';
+import { whyText } from '../inbox/why.ts';
+import { useActions } from '../live/actions.ts';
+import { useView } from '../live/context.tsx';
+import { Avatar } from '../parts/avatar.tsx';
+import { StatusChip } from '../parts/chip.tsx';
+import { Icon } from '../parts/icon.tsx';
+import { useNow } from '../parts/now.ts';
+import { goBack, navigate } from '../router/router.ts';
+
+interface HeaderProps {
+  readonly id: number;
+  readonly view: View;
+  readonly row: InboxItem | undefined;
+  readonly me: number;
+}
+
+export function Header({ id, view, row, me }: HeaderProps) {
+  const { t } = useTranslation();
+  const now = useNow(1_000);
+  const name = row === undefined ? '' : visitorName(row.visitor, t);
+  return (
+    <header className="chat-head">
+      <button
+        type="button"
+        className="plain-button chat-back"
+        aria-label={t('common.back')}
+        onClick={() => goBack({ name: 'inbox', view, id: null, panel: false })}
+      >
+        <Icon name="back" size={22} />
+      </button>
+      {row === undefined ? (
+        <div className="chat-who" aria-hidden="true">
+          <span className="bone" style={{ width: 120, height: 18 }} />
+          <span className="bone" style={{ width: 200, height: 13, marginTop: 6 }} />
+        </div>
+      ) : (
+        <>
+          <Avatar id={row.visitor.id} name={name} size={36} online={row.online} />
+          <div className="chat-who">
+            <h2 className="chat-name">
+              <span className="clip">{name}</span>
+              <StatusChip status={row.status} />
+            </h2>
+            <p className="chat-why clip">{whoHas(row, me, now, t)}</p>
+          </div>
+          <Buttons row={row} me={me} />
+        </>
+      )}
+      <button
+        type="button"
+        className="plain-button chat-details"
+        aria-label={t('chat.details')}
+        onClick={() => navigate({ name: 'inbox', view, id, panel: true })}
+      >
+        <Icon name="person" size={20} />
+      </button>
+    </header>
+  );
+}
+
+/** Who has it and why, in one line. */
+export function whoHas(row: InboxItem, me: number, now: number, t: TFunction): string {
+  const why = row.why === null ? null : whyText(row.why, t);
+  switch (row.status) {
+    case 'bot':
+      return t('chat.who.bot');
+    case 'closed':
+      return t('chat.who.closed');
+    case 'waiting': {
+      const wait = stopwatch(now - row.since, t);
+      return why === null
+        ? t('chat.who.waiting', { wait })
+        : t('chat.who.waiting_why', { wait, why });
+    }
+    case 'open': {
+      if (row.assignee?.id === me) {
+        return why === null ? t('chat.who.mine') : t('chat.who.mine_why', { why });
+      }
+      const name = row.assignee?.name ?? t('chat.sender.colleague');
+      return why === null ? t('chat.who.other', { name }) : t('chat.who.other_why', { name, why });
+    }
+  }
+}
+
+function Buttons({ row, me }: { row: InboxItem; me: number }) {
+  const { t } = useTranslation();
+  const actions = useActions();
+  const { pending } = useView(row.id);
+  const isActing = pending.some((one) => one.type === EntryType.ACTION && one.state !== 'failed');
+  const isMine = row.status === 'open' && row.assignee?.id === me;
+  if (isMine) {
+    return (
+      <div className="chat-buttons">
+        <Button
+          disabled={isActing}
+          onClick={() => actions.giveBack(row.id)}
+          icon={<Icon name="bot" size={16} />}
+          aria-label={t('chat.return')}
+        >
+          <span className="button-words">{t('chat.return')}</span>
+        </Button>
+        <Button type="primary" disabled={isActing} onClick={() => actions.close(row.id)}>
+          {t('chat.close')}
+        </Button>
+      </div>
+    );
+  }
+  return (
+    <div className="chat-buttons">
+      <Button
+        type={row.status === 'waiting' ? 'primary' : 'default'}
+        loading={isActing}
+        onClick={() => actions.take(row.id)}
+      >
+        {t(row.status === 'closed' ? 'composer.reopen' : 'chat.take')}
+      </Button>
+    </div>
+  );
+}
