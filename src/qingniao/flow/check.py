@@ -136,9 +136,7 @@ def _reach(ways: Ways, starts: Iterable[str], *, silently: bool) -> set[str]:
         if node in seen:
             continue
         seen.add(node)
-        todo += (
-            target for port, target in ways[node] if not (silently and (port.speaks or port.waits))
-        )
+        todo += (target for port, target in ways[node] if not (silently and port.speaks))
     return seen
 
 

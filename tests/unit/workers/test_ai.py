@@ -255,8 +255,10 @@ async def test_a_fault_of_ours_is_followed_by_a_person() -> None:
 async def test_a_takeover_while_the_bot_writes_silences_it() -> None:
     house = House(fluent("一二三四五" * 60))
     house.bot.between = lambda number: house.taken() if number == 20 else None
+    at_storing: list[str] = []
+    house.before_submit = lambda: at_storing.append(house.screen())
     entries = await house.hears("退款多久到账")
-    assert house.screen() == ""
+    assert at_storing == [""], "it is silenced at once, not when the log has been told"
     assert house.deltas[-1] == (1, 0, "")
     assert kinds(entries) == [EntryType.STATUS, EntryType.STEP]
     assert house.bodies(EntryType.STEP)[0]["dropped"] == "owned"

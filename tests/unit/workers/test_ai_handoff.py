@@ -36,6 +36,13 @@ async def test_the_question_inside_a_wish_for_a_person_is_kept() -> None:
     assert summary["text"].startswith("诉求：退款多久到账？\n")
 
 
+async def test_the_mood_is_told_whatever_the_reason() -> None:
+    house = House()
+    await house.hears("我要投诉，转人工")
+    assert house.head.why == "asked"
+    assert "情绪：不满" in house.bodies(EntryType.SUMMARY)[0]["text"]
+
+
 async def test_unsure_twice_in_a_row_calls_a_person() -> None:
     house = House()
     await house.hears("那个票的事")
