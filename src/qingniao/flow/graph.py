@@ -17,6 +17,7 @@ __all__ = [
     "Flow",
     "Node",
     "Texts",
+    "convert",
     "decode",
     "pick",
 ]
@@ -73,6 +74,11 @@ def decode(document: bytes) -> Flow:
             f"A flow has at most {MAX_FLOW_BYTES} bytes, got {len(document)}"
         )
     return _decoder.decode(document)
+
+
+def convert(document: dict[str, Any]) -> Flow:
+    """The same from plain data, as a database holds it. Raises `msgspec.ValidationError`."""
+    return msgspec.convert(document, Flow)
 
 
 def pick(texts: Texts, locale: str) -> str:

@@ -7,7 +7,7 @@ import pytest
 
 from qingniao.flow import samples
 from qingniao.flow.check import check
-from qingniao.flow.graph import MAX_FLOW_BYTES, Edge, Flow, Node, decode
+from qingniao.flow.graph import MAX_FLOW_BYTES, Edge, Flow, Node, convert, decode
 from qingniao.flow.plan import FlowUnreadable, prepare
 
 SORRY = {"zh-CN": "抱歉"}
@@ -127,3 +127,4 @@ def test_a_stored_flow_has_a_largest_size() -> None:
 def test_a_flow_survives_being_written_and_read() -> None:
     sample = samples.read(samples.AFTER_SALES)
     assert decode(msgspec.json.encode(sample)) == sample
+    assert convert(msgspec.to_builtins(sample)) == sample
