@@ -4,13 +4,14 @@ Rule: every resource names a guard. `signed_in` lets in whoever has a session, `
 also hold back those who still have to change their password.
 """
 
-from typing import Annotated, Any, Final
+from typing import Any, Final
 
 from litestar import Request
 from litestar.connection import ASGIConnection
 from litestar.datastructures import Cookie
+from litestar.di import NamedDependency
 from litestar.handlers.base import BaseRouteHandler
-from litestar.params import Dependency
+from litestar.params import SkipValidation
 from msgspec import Struct
 
 from qingniao.api.faults import Csrf, MustChangePassword, NotAllowed, SignedOut
@@ -49,8 +50,8 @@ class Identity(Struct, frozen=True):
     session: SessionRow
 
 
-Here = Annotated[Services, Dependency(skip_validation=True)]
-Me = Annotated[Identity, Dependency(skip_validation=True)]
+Here = NamedDependency[SkipValidation[Services]]
+Me = NamedDependency[SkipValidation[Identity]]
 
 
 async def me(request: Request[Any, Any, Any]) -> Identity:

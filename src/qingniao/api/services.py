@@ -11,7 +11,6 @@ from typing import Protocol
 from qingniao.auth import Passwords, RateLimit, SessionPolicy, Signer, SignInLimit
 from qingniao.chat.head import Head
 from qingniao.clock import Clock
-from qingniao.knowledge.entries import Entry
 from qingniao.storage.blobs import Blobs
 from qingniao.storage.conversations import ConversationIndex
 from qingniao.storage.files import Files
@@ -22,7 +21,7 @@ from qingniao.storage.site import SiteSettings
 from qingniao.storage.users import Sessions, Users
 from qingniao.storage.visitors import Visitors
 
-__all__ = ["Presence", "Problem", "ReadKnowledge", "Services", "Trust"]
+__all__ = ["Presence", "Services", "Trust"]
 
 
 class Presence(Protocol):
@@ -31,13 +30,6 @@ class Presence(Protocol):
     def is_online(self, who: str) -> bool:
         """Is `"v:<id>"` (a visitor) or `"a:<id>"` (an agent) connected?"""
         ...
-
-
-Problem = tuple[int, str]
-"""A line of an imported file, from 1 (0: the whole file), and a sentence about it."""
-
-ReadKnowledge = Callable[[bytes], tuple[Sequence[Entry], Sequence[Problem]]]
-"""Reads an import. Pure and slow: it is called in a thread."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,7 +75,6 @@ class Services:
     """Where conversations stand now; unknown ones are left out."""
     rename: Callable[[int, str], Awaitable[None]]
     """Tell everybody who follows the conversation the visitor's name."""
-    read_knowledge: ReadKnowledge
     ready: Callable[[], str]
     """`"ok"`, or a word for what is in the way: `"starting"`, `"draining"`, `"storage"`."""
     metrics: Callable[[], bytes]

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import msgspec
 from litestar import Router, get
-from litestar.params import Parameter
+from litestar.params import FromPath, FromQuery, QueryParameter
 
 from qingniao.api.bodies import Conversation, ConversationList, ConversationView
 from qingniao.api.faults import NotFound
@@ -23,16 +23,16 @@ from qingniao.storage.rows import View, Visitor
 
 __all__ = ["router"]
 
-Before = Annotated[int | None, Parameter(ge=0, le=2**53)]
-Limit = Annotated[int, Parameter(ge=1, le=100)]
-Search = Annotated[str, Parameter(max_length=100)]
+Before = Annotated[int | None, QueryParameter(ge=0, le=2**53)]
+Limit = Annotated[int, QueryParameter(ge=1, le=100)]
+Search = Annotated[str, QueryParameter(max_length=100)]
 
 
 @get("/", guards=[agents])
 async def list_conversations(
     me: Me,
     services: Here,
-    view: View = "mine",
+    view: FromQuery[View] = "mine",
     q: Search = "",
     before: Before = None,
     limit: Limit = 50,
@@ -51,7 +51,7 @@ async def list_conversations(
 
 
 @get("/{conversation:int}", guards=[agents])
-async def get_conversation(conversation: int, services: Here) -> ConversationView:
+async def get_conversation(conversation: FromPath[int], services: Here) -> ConversationView:
     """One conversation and whom it is with."""
     head = (await services.heads([conversation])).get(conversation)
     if head is None:

@@ -13,6 +13,7 @@ from urllib.parse import quote
 
 from litestar import Request, Response, Router, get, post
 from litestar.handlers.base import BaseRouteHandler
+from litestar.params import FromPath
 from litestar.response import Stream
 from msgspec import UNSET
 
@@ -126,7 +127,9 @@ async def _receive(
 
 
 @get("/files/{file:str}", tags=["files"])
-async def content(file: str, request: Request[Any, Any, Any], services: Here) -> Response[Any]:
+async def content(
+    file: FromPath[str], request: Request[Any, Any, Any], services: Here
+) -> Response[Any]:
     """The content. Whoever knows the id may have it."""
     row = await services.files.get(file) if len(file) <= 32 else None
     if row is None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 from litestar import Request, Response, Router, delete, get, patch, post
+from litestar.params import JSONBody
 
 from qingniao.api.bodies import NewPassword, SignIn, Ticket, UserAnswer, UserChange, UserInfo
 from qingniao.api.faults import TooManyTries, WeakPassword, WrongPassword
@@ -44,7 +45,7 @@ def judge(password: str, *, login: str, field: str) -> None:
 
 @post("/", guards=[unsigned], status_code=200)
 async def sign_in(
-    data: SignIn, request: Request[Any, Any, Any], services: Here
+    data: JSONBody[SignIn], request: Request[Any, Any, Any], services: Here
 ) -> Response[UserAnswer]:
     """Sign in; the answer sets the cookie."""
     address = address_of(request, services)
@@ -92,7 +93,7 @@ async def sign_out(me: Me, request: Request[Any, Any, Any], services: Here) -> R
 
 @post("/password", guards=[signed_in], status_code=200)
 async def change_password(
-    data: NewPassword, me: Me, request: Request[Any, Any, Any], services: Here
+    data: JSONBody[NewPassword], me: Me, request: Request[Any, Any, Any], services: Here
 ) -> UserAnswer:
     """Change one's own password; all other sessions of the account end."""
     address = address_of(request, services)
@@ -122,7 +123,7 @@ async def make_ticket(me: Me, services: Here) -> Ticket:
 
 
 @patch("/user", guards=[agents])
-async def change_myself(data: UserChange, me: Me, services: Here) -> UserAnswer:
+async def change_myself(data: JSONBody[UserChange], me: Me, services: Here) -> UserAnswer:
     """Change one's own name, language, or whether one takes new conversations."""
     changes: dict[str, Any] = msgspec.to_builtins(data)
     if "name" in changes:

@@ -4,6 +4,7 @@ from typing import Any
 
 import msgspec
 from litestar import Router, get, patch
+from litestar.params import JSONBody
 
 from qingniao.api.bodies import SiteAnswer, SiteChange
 from qingniao.api.identity import Here, admins
@@ -20,7 +21,7 @@ async def get_site(services: Here) -> SiteAnswer:
 
 
 @patch("/", guards=[admins])
-async def change_site(data: SiteChange, services: Here) -> SiteAnswer:
+async def change_site(data: JSONBody[SiteChange], services: Here) -> SiteAnswer:
     """Change what is given; a map's other languages stay."""
     held = await services.site.get()
     changes: dict[str, Any] = msgspec.to_builtins(data)

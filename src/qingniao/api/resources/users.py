@@ -1,6 +1,7 @@
 """Colleagues. Rule: a password that we make up is shown in one answer and nowhere else."""
 
 from litestar import Router, get, post
+from litestar.params import JSONBody
 from msgspec import UNSET
 
 from qingniao.api.bodies import NewUser, NewUserAnswer, UserList, UserWithPresence
@@ -35,7 +36,7 @@ async def list_users(services: Here) -> UserList:
 
 
 @post("/", guards=[admins])
-async def add_user(data: NewUser, services: Here) -> NewUserAnswer:
+async def add_user(data: JSONBody[NewUser], services: Here) -> NewUserAnswer:
     """A new account. It must change its password at the first sign-in, whoever chose it."""
     if data.password is UNSET:
         password = one_time_password()

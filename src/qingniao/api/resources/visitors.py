@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import msgspec
 from litestar import Request, Router, get, patch, post
+from litestar.params import FromPath, JSONBody
 
 from qingniao.api.bodies import (
     NewVisitor,
@@ -37,7 +38,7 @@ def visitor_info(visitor: Visitor) -> VisitorInfo:
 
 @post("/", status_code=200)
 async def let_in(
-    data: NewVisitor, request: Request[Any, Any, Any], services: Here
+    data: JSONBody[NewVisitor], request: Request[Any, Any, Any], services: Here
 ) -> NewVisitorAnswer:
     """A token for a new visitor, or a fresh one for a visitor who has one. Needs no cookie."""
     wait_ms = services.visitor_limit.take(network_of(address_of(request, services)))
@@ -67,7 +68,7 @@ async def let_in(
 
 
 @get("/{visitor:str}", guards=[agents])
-async def get_visitor(visitor: str, services: Here) -> VisitorAnswer:
+async def get_visitor(visitor: FromPath[str], services: Here) -> VisitorAnswer:
     """Somebody who has been here."""
     found = await services.visitors.get(visitor)
     if found is None:
@@ -76,7 +77,9 @@ async def get_visitor(visitor: str, services: Here) -> VisitorAnswer:
 
 
 @patch("/{visitor:str}", guards=[agents])
-async def change_visitor(visitor: str, data: VisitorChange, services: Here) -> VisitorAnswer:
+async def change_visitor(
+    visitor: FromPath[str], data: JSONBody[VisitorChange], services: Here
+) -> VisitorAnswer:
     """Write something down about a visitor. A new name is told to all who follow."""
     found = await services.visitors.get(visitor)
     if found is None:
