@@ -6,30 +6,24 @@ Rule: one run, one `Outcome`, all or nothing; whatever goes wrong inside, the vi
 
 import asyncio
 import time
-from collections.abc import Callable
-from typing import Any, Final
+from typing import Final
 
 from msgspec import Struct
 
-from qingniao.bots.base import BotMisconfigured, Query, Turn
+from qingniao.bots.base import BotMisconfigured, Query
 from qingniao.chat.head import Head
-from qingniao.chat.intake import Outcome
-from qingniao.chat.lifecycle import Event as Moved
-from qingniao.chat.lifecycle import Status, Why
+from qingniao.chat.lifecycle import Status
 from qingniao.errors import Busy, StorageError
 from qingniao.flow.effects import AskBot, Classify, Effect, Handoff, Moderate, Passed, Say, Search
-from qingniao.flow.engine import rescue, step
+from qingniao.flow.engine import step
 from qingniao.flow.events import BotFailed, Classified, Event, ServiceFailed, TimedOut, VisitorSaid
-from qingniao.flow.plan import Plan
-from qingniao.flow.state import FlowState, restore, store
 from qingniao.log import get_logger
-from qingniao.protocol.frames import Body, EntryType
+from qingniao.protocol.frames import EntryType
 from qingniao.workers.bot_reply import Listener, Taken, Timer
-from qingniao.workers.drafts import Draft
-from qingniao.workers.handoff_summary import summarise
 from qingniao.workers.language import locale_of
 from qingniao.workers.ports import Bots, Locales, Log, Plans, PublishDelta, Senses, Submit
-from qingniao.workers.transcript import Transcript, read
+from qingniao.workers.run import Run
+from qingniao.workers.transcript import read
 
 __all__ = ["AILimits", "AIWorker"]
 
@@ -94,7 +88,7 @@ class AIWorker:
 
     async def _answer(self, head: Head) -> None:
         # The head is the log's own and goes on changing: take what is needed before waiting.
-        run = _Run(head, self._plan(), self._publish_delta, self._timer)
+        run = Run(head, self._plan(), self._publish_delta, self._timer)
         answered = head.answered
         after = max(0, head.last - HISTORY_ENTRIES)
         entries = await self._log.entries(head.conversation, after, HISTORY_ENTRIES)
@@ -112,7 +106,7 @@ class AIWorker:
             if run.draft is not None:
                 run.draft.take_back()
 
-    async def _walk(self, run: "_Run") -> None:
+    async def _walk(self, run: Run) -> None:
         """Take the flow to its rest, effect by effect."""
         transcript = run.transcript
         event: Event | None = VisitorSaid(
@@ -132,7 +126,7 @@ class AIWorker:
                     return
                 event = told or event
 
-    async def _carry_out(self, run: "_Run", effect: Effect) -> Event | Taken | None:
+    async def _carry_out(self, run: Run, effect: Effect) -> Event | Taken | None:
         match effect:
             case Say():
                 run.say(effect)
@@ -162,7 +156,7 @@ class AIWorker:
             _log.error("sense_failed", exc=exc, sense=type(request).__name__)
             return ServiceFailed(reason=f"{type(request).__name__} failed.")
 
-    async def _ask(self, run: "_Run", ask: AskBot) -> Event | Taken:
+    async def _ask(self, run: Run, ask: AskBot) -> Event | Taken:
         try:
             bot = self._bot(ask.bot)
         except BotMisconfigured as exc:
@@ -186,11 +180,11 @@ class AIWorker:
             )
         return heard
 
-    async def _is_ours(self, run: "_Run") -> bool:
+    async def _is_ours(self, run: Run) -> bool:
         head = await self._log.head(run.conversation)
         return head is not None and head.status == Status.BOT and head.session == run.session
 
-    async def _locale_of(self, run: "_Run") -> str:
+    async def _locale_of(self, run: Run) -> str:
         async def known() -> str:
             try:
                 async with asyncio.timeout(self._limits.locale_s):
@@ -201,7 +195,7 @@ class AIWorker:
 
         return await locale_of(run.transcript.text, known)
 
-    async def _settle(self, run: "_Run") -> bool:
+    async def _settle(self, run: Run) -> bool:
         """Put the outcome into the log. True if what was shown has become an entry.
 
         If the log stays unavailable the conversation keeps owing its answer, and the sweeper comes
@@ -224,103 +218,3 @@ class AIWorker:
                 await asyncio.sleep(min(wait_s, limits.max_backoff_s))
         _log.error("answer_not_stored", conversation=run.conversation, tries=limits.tries)
         return False
-
-
-class _Run:
-    """One answer in the making: what the flow said, did and became."""
-
-    def __init__(
-        self, head: Head, plan: Plan, publish: PublishDelta, timer: Callable[[], float]
-    ) -> None:
-        self.conversation = head.conversation
-        self.session = head.session
-        self.visitor = head.visitor
-        self.asked = head.asked
-        self.plan = plan
-        self.state: FlowState = restore(head.flow)
-        self.transcript = Transcript(text="", files=0, turns=())
-        self.angry = False
-        self.draft: Draft | None = None
-        self._publish = publish
-        self._timer = timer
-        self._mark_s = timer()
-        self._says: list[tuple[EntryType, Body]] = []
-        self._trace: list[dict[str, Any]] = []
-        self._why: Why | None = None
-
-    def open_draft(self) -> Draft:
-        """A clean draft; its number is the `seq` of what it answers."""
-        if self.draft is None:
-            self.draft = Draft(self._publish, self.conversation, self.asked)
-        self.draft.take_back()
-        return self.draft
-
-    def say(self, say: Say) -> None:
-        """Keep an answer for the outcome."""
-        body: dict[str, Any] = {"text": say.text}
-        if say.cites:
-            body["cites"] = [{"id": c.id, "title": c.title, "quote": c.quote} for c in say.cites]
-        if say.options:
-            body["options"] = list(say.options)
-        if say.bot:
-            body |= {"bot": say.bot, "took_ms": say.took_ms, "draft": self.asked}
-            if say.confidence is not None:
-                body["confidence"] = say.confidence
-            if say.partial:
-                body["partial"] = True
-        elif self.draft is not None:
-            self.draft.take_back()
-        self._says.append((EntryType.ANSWER, body))
-
-    def note(self, passed: Passed) -> None:
-        """Remember what a node did, and how long it took."""
-        now_s = self._timer()
-        ms = round((now_s - self._mark_s) * 1000, 2)
-        self._mark_s = now_s
-        step = {"node": passed.node, "kind": passed.kind, "port": passed.port, "ms": ms}
-        self._trace.append(step | passed.note)
-
-    def hand_over(self, why: Why) -> None:
-        """End with a person, who finds a summary."""
-        self._why = why
-
-    def give_up(self) -> None:
-        """The run itself failed: what the flow says then, and nothing else."""
-        self._says.clear()
-        self._trace.append({"node": self.state.node, "kind": "failure", "port": "", "ms": 0})
-        if self.draft is not None:
-            self.draft.take_back()
-        self.state, effects = rescue(self.plan, self.state)
-        for effect in effects:
-            if isinstance(effect, Say):
-                self.say(effect)
-            elif isinstance(effect, Handoff):
-                self.hand_over(effect.why)
-
-    def stop(self) -> None:
-        """A person has taken it: nothing is said; the log keeps what was under way."""
-        self._says.clear()
-        self._why = None
-        self._trace.append({"node": self.state.node, "kind": "taken", "port": "", "ms": 0})
-
-    def outcome(self) -> Outcome:
-        """Everything at once, as the log takes it."""
-        says = list(self._says)
-        if self._why is not None:
-            says.append((EntryType.SUMMARY, {"text": self._summary(self._why)}))
-        return Outcome(
-            conversation=self.conversation,
-            session=self.session,
-            answers=self.asked,
-            says=tuple(says),
-            event=Moved.HANDOFF if self._why is not None else None,
-            why=self._why.value if self._why is not None else "",
-            state=store(self.state),
-            trace=tuple(self._trace),
-        )
-
-    def _summary(self, why: Why) -> str:
-        said = list(self.transcript.turns)
-        if self.transcript.text:
-            said.append(Turn(role="visitor", text=self.transcript.text))
-        return summarise(said, why, angry=self.angry, files=self.transcript.files)

@@ -1,0 +1,125 @@
+"""One answer in the making: what the flow said, did and became. Owns the shape of the outcome.
+
+Rule: nothing here waits or fails; whatever was gathered makes one `Outcome`, and a handoff always
+carries a summary.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from qingniao.bots.base import Turn
+from qingniao.chat.head import Head
+from qingniao.chat.intake import Outcome
+from qingniao.chat.lifecycle import Event as Moved
+from qingniao.chat.lifecycle import Why
+from qingniao.flow.effects import Handoff, Passed, Say
+from qingniao.flow.engine import rescue
+from qingniao.flow.plan import Plan
+from qingniao.flow.state import FlowState, restore, store
+from qingniao.protocol.frames import Body, EntryType
+from qingniao.workers.drafts import Draft
+from qingniao.workers.handoff_summary import summarise
+from qingniao.workers.ports import PublishDelta
+from qingniao.workers.transcript import Transcript
+
+__all__ = ["Run"]
+
+
+class Run:
+    """One answer to everything up to the visitor's entry `asked`."""
+
+    def __init__(
+        self, head: Head, plan: Plan, publish: PublishDelta, timer: Callable[[], float]
+    ) -> None:
+        self.conversation = head.conversation
+        self.session = head.session
+        self.visitor = head.visitor
+        self.asked = head.asked
+        self.plan = plan
+        self.state: FlowState = restore(head.flow)
+        self.transcript = Transcript(text="", files=0, turns=())
+        self.angry = False
+        self.draft: Draft | None = None
+        self._publish = publish
+        self._timer = timer
+        self._mark_s = timer()
+        self._says: list[tuple[EntryType, Body]] = []
+        self._trace: list[dict[str, Any]] = []
+        self._why: Why | None = None
+
+    def open_draft(self) -> Draft:
+        """A clean draft; its number is the `seq` of what it answers."""
+        if self.draft is None:
+            self.draft = Draft(self._publish, self.conversation, self.asked)
+        self.draft.take_back()
+        return self.draft
+
+    def say(self, say: Say) -> None:
+        """Keep an answer for the outcome."""
+        body: dict[str, Any] = {"text": say.text}
+        if say.cites:
+            body["cites"] = [{"id": c.id, "title": c.title, "quote": c.quote} for c in say.cites]
+        if say.options:
+            body["options"] = list(say.options)
+        if say.bot:
+            body |= {"bot": say.bot, "took_ms": say.took_ms, "draft": self.asked}
+            if say.confidence is not None:
+                body["confidence"] = say.confidence
+            if say.partial:
+                body["partial"] = True
+        elif self.draft is not None:
+            self.draft.take_back()
+        self._says.append((EntryType.ANSWER, body))
+
+    def note(self, passed: Passed) -> None:
+        """Remember what a node did, and how long it took."""
+        now_s = self._timer()
+        ms = round((now_s - self._mark_s) * 1000, 2)
+        self._mark_s = now_s
+        step = {"node": passed.node, "kind": passed.kind, "port": passed.port, "ms": ms}
+        self._trace.append(step | passed.note)
+
+    def hand_over(self, why: Why) -> None:
+        """End with a person, who finds a summary."""
+        self._why = why
+
+    def give_up(self) -> None:
+        """The run itself failed: what the flow says then, and nothing else."""
+        self._says.clear()
+        self._trace.append({"node": self.state.node, "kind": "failure", "port": "", "ms": 0})
+        if self.draft is not None:
+            self.draft.take_back()
+        self.state, effects = rescue(self.plan, self.state)
+        for effect in effects:
+            if isinstance(effect, Say):
+                self.say(effect)
+            elif isinstance(effect, Handoff):
+                self.hand_over(effect.why)
+
+    def stop(self) -> None:
+        """A person has taken it: nothing is said; the log keeps what was under way."""
+        self._says.clear()
+        self._why = None
+        self._trace.append({"node": self.state.node, "kind": "taken", "port": "", "ms": 0})
+
+    def outcome(self) -> Outcome:
+        """Everything at once, as the log takes it."""
+        says = list(self._says)
+        if self._why is not None:
+            says.append((EntryType.SUMMARY, {"text": self._summary(self._why)}))
+        return Outcome(
+            conversation=self.conversation,
+            session=self.session,
+            answers=self.asked,
+            says=tuple(says),
+            event=Moved.HANDOFF if self._why is not None else None,
+            why=self._why.value if self._why is not None else "",
+            state=store(self.state),
+            trace=tuple(self._trace),
+        )
+
+    def _summary(self, why: Why) -> str:
+        said = list(self.transcript.turns)
+        if self.transcript.text:
+            said.append(Turn(role="visitor", text=self.transcript.text))
+        return summarise(said, why, angry=self.angry, files=self.transcript.files)
