@@ -18,7 +18,15 @@ from msgspec import Struct
 from qingniao.errors import ConfigError
 from qingniao.protocol.frames import Limits
 
-__all__ = ["AIConfig", "Config", "GatewayConfig", "PipelineConfig", "WireConfig", "load_config"]
+__all__ = [
+    "AIConfig",
+    "ApiConfig",
+    "Config",
+    "GatewayConfig",
+    "PipelineConfig",
+    "WireConfig",
+    "load_config",
+]
 
 
 class GatewayConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -55,10 +63,18 @@ class AIConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     parallel: int = 32
     """Conversations answered at once."""
-    idle_timeout_s: float = 20.0
-    """A bot that says nothing for so long has failed."""
-    deadline_s: float = 120.0
-    """An answer that takes longer has failed."""
+
+
+class ApiConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The HTTP interface."""
+
+    visitors_per_minute: int = 120
+    """New visitors' tokens per address and minute (policy: refuse, 429 with Retry-After). An office
+    shares one address; raise it when a proxy hides all of them."""
+    uploads_per_minute: int = 30
+    """Uploads per person and minute (policy: refuse)."""
+    trusted_proxies: str = ""
+    """Addresses of proxies in front, comma-separated, whose X-Forwarded-For is believed."""
 
 
 class WireConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -105,6 +121,7 @@ class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     gateway: GatewayConfig = GatewayConfig()
     pipeline: PipelineConfig = PipelineConfig()
     ai: AIConfig = AIConfig()
+    api: ApiConfig = ApiConfig()
     wire: WireConfig = WireConfig()
 
 
@@ -112,10 +129,13 @@ _SECTIONS: Final = {
     "gateway": GatewayConfig,
     "pipeline": PipelineConfig,
     "ai": AIConfig,
+    "api": ApiConfig,
     "wire": WireConfig,
 }
 _PREFIX: Final = "QINGNIAO_"
-_NOT_SETTINGS: Final = frozenset({"QINGNIAO_CONFIG", "QINGNIAO_REQUIRE_ENGINES"})
+_NOT_SETTINGS: Final = frozenset(
+    {"QINGNIAO_CONFIG", "QINGNIAO_PASSWORD", "QINGNIAO_REQUIRE_ENGINES"}
+)
 
 
 def load_config(
@@ -197,7 +217,7 @@ def _validate(config: Config) -> None:
     for section in _SECTIONS:
         for key in _SECTIONS[section].__struct_fields__:
             value = getattr(getattr(config, section), key)
-            if value <= 0:
+            if not isinstance(value, str) and value <= 0:
                 raise ConfigError(f"{section}.{key} must be greater than 0, got {value}.")
     if config.gateway.outbox_bytes < config.gateway.outbox_soft_bytes:
         raise ConfigError("gateway.outbox_bytes must not be below gateway.outbox_soft_bytes.")

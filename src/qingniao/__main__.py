@@ -1,0 +1,5 @@
+"""`python -m qingniao` is the `qingniao` command."""
+
+from qingniao.cli import main
+
+raise SystemExit(main())

@@ -1,0 +1,117 @@
+"""The `qingniao` command. Rule: a user's mistake ends in one sentence and exit status 2, never in a
+traceback; heavy imports happen inside the command that needs them.
+"""
+
+import argparse
+import asyncio
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from qingniao import __version__
+from qingniao.config import load_config
+from qingniao.errors import QingniaoError
+from qingniao.log import get_logger, set_up_logging
+
+if TYPE_CHECKING:
+    from qingniao.storage.first_run import FirstRun
+
+__all__ = ["main"]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command; the exit status."""
+    options = _parser().parse_args(arguments)
+    try:
+        return int(options.run(options))
+    except QingniaoError as exc:
+        print(f"qingniao: {exc}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 130
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser("qingniao", description="Customer service you run yourself.")
+    parser.add_argument("--version", action="version", version=f"qingniao {__version__}")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    serve = commands.add_parser("serve", help="serve everything on one port")
+    serve.add_argument("--config", type=Path, help="a TOML file of settings")
+    serve.add_argument("--host", help="address to listen on (QINGNIAO_HOST)")
+    serve.add_argument("--port", type=int, help="port to listen on, 0 for any (QINGNIAO_PORT)")
+    serve.add_argument("--data", help="folder of everything that must survive (QINGNIAO_DATA)")
+    serve.set_defaults(run=_serve)
+
+    check = commands.add_parser("check-config", help="say whether the settings are right")
+    check.add_argument("--config", type=Path, help="a TOML file of settings")
+    check.set_defaults(run=_check_config)
+
+    replay = commands.add_parser("replay", help="drive recorded dialogues as live visitors")
+    replay.add_argument("path", type=Path, metavar="PATH", help="CrossWOZ's files, or .jsonl")
+    replay.add_argument("--visitors", type=int, default=100, help="visitors (default 100)")
+    replay.add_argument("--agents", type=int, default=0, help="scripted agents (default none)")
+    replay.add_argument("--url", default="", help="a running server (default: one of its own)")
+    replay.add_argument("--login", default="admin", help="an administrator, for --agents")
+    replay.add_argument("--password", default="", help="their password (QINGNIAO_PASSWORD)")
+    replay.add_argument(
+        "--drops", type=float, default=0.0, help="probability to lose the connection at each turn"
+    )
+    replay.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    replay.set_defaults(run=_replay)
+    return parser
+
+
+def _serve(options: argparse.Namespace) -> int:
+    config = load_config(
+        file=options.config, host=options.host, port=options.port, data=options.data
+    )
+    set_up_logging(config.log_level, config.log_format)
+    from qingniao.runtime import serve
+
+    def ready(url: str, first: "FirstRun | None") -> None:
+        lines = [
+            f"console   {url}/console/",
+            f"demo shop {url}/demo/",
+            f"data in   {Path(config.data).resolve()}",
+        ]
+        if first is not None:
+            lines.append(f"sign in as {first.login} with the one-time password: {first.password}")
+        print("\n".join(lines))
+        print("ready", flush=True)
+
+    try:
+        _run(serve(config, ready))
+    except* QingniaoError as group:
+        # Tasks of the server fail in groups; the first reason is the one to act on.
+        first: BaseException = group
+        while isinstance(first, BaseExceptionGroup):
+            first = first.exceptions[0]
+        print(f"qingniao: {first}", file=sys.stderr)
+        get_logger("cli").debug("stopped", reason=repr(first))
+        return_code = 2
+    else:
+        return_code = 0
+    return return_code
+
+
+def _run(work: object) -> None:
+    try:
+        import uvloop
+    except ImportError:  # not made for this platform: the standard loop does
+        asyncio.run(work)  # type: ignore[arg-type]
+        return
+    uvloop.run(work)  # type: ignore[arg-type]
+
+
+def _check_config(options: argparse.Namespace) -> int:
+    load_config(file=options.config)
+    print("The settings are right.")
+    return 0
+
+
+def _replay(options: argparse.Namespace) -> int:
+    from qingniao.replay.screen import run
+
+    return run(options)

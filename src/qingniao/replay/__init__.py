@@ -1,0 +1,1 @@
+"""REPLAY. Recorded dialogues as live visitors: the product's main job on real input, checked."""
