@@ -58,8 +58,8 @@ def create_app(services: Services) -> "ASGIApp":
         openapi_config=OpenAPIConfig(
             title="Qingniao",
             version=services.version,
-            path="/api/v1",
-            render_plugins=[JsonRenderPlugin(path="/openapi.json")],
+            path="/api/v1/openapi.json",
+            render_plugins=[JsonRenderPlugin(path="/")],
         ),
         request_max_body_size=BODY_BYTES,
         state=State({"services": services}),

@@ -88,6 +88,9 @@ class Signer:
             signed = urlsafe_b64decode(token.encode("ascii") + b"=" * (-len(token) % 4))
         except (UnicodeEncodeError, Base64Error) as exc:
             raise BadToken from exc
+        if urlsafe_b64encode(signed).rstrip(b"=").decode() != token:
+            # The decoder skips foreign characters and spare bits: one claim, one spelling.
+            raise BadToken
         claim, mac = signed[:-_MAC_BYTES], signed[-_MAC_BYTES:]
         if len(claim) < _HEAD.size:
             raise BadToken

@@ -160,12 +160,11 @@ async def content(
     pieces = services.blobs.read(row.path, start, end)
     # The first piece before the answer begins: a lost content is an error, not a torn file.
     first = await anext(pieces, b"")
-    charset = "; charset=utf-8" if row.mime == "text/plain" else ""
     return Stream(
         _after(first, pieces),
         status_code=206 if partial else 200,
         headers=headers,
-        media_type=row.mime + charset,
+        media_type=row.mime,
     )
 
 
