@@ -43,7 +43,7 @@ function Header({ chat, now, copy, close }: Props) {
   const { status, assignee } = now.view.state;
   const canAsk = status === 'bot' || status === 'closed';
   return (
-    <header>
+    <div class="head">
       <span class="avatar">
         <Icon name="bird" />
       </span>
@@ -68,7 +68,7 @@ function Header({ chat, now, copy, close }: Props) {
       >
         <Icon name="down" />
       </button>
-    </header>
+    </div>
   );
 }
 
