@@ -7,9 +7,11 @@ exactly one `Done` or with a `BotError`; an iterator that simply stops is a faul
 """
 
 from collections.abc import AsyncGenerator, Sequence
-from typing import ClassVar, Literal, Protocol
+from typing import Literal, Protocol
 
 from msgspec import Struct
+
+from qingniao.errors import QingniaoError
 
 __all__ = [
     "BotBusy",
@@ -236,14 +238,10 @@ class BotService(Protocol):
         ...
 
 
-class BotError(Exception):
+class BotError(QingniaoError):
     """The bot could not answer."""
 
-    temporary: ClassVar[bool] = False
-    """The same question may succeed later, or at another bot."""
-
-    def __init__(self, text: str = "", /) -> None:
-        super().__init__(text or (type(self).__doc__ or "").partition("\n")[0])
+    code = "bot"
 
 
 class BotUnavailable(BotError):
@@ -263,8 +261,8 @@ class BotBusy(BotError):
 
     temporary = True
 
-    def __init__(self, text: str = "", /, *, retry_after_s: float = 0.0) -> None:
-        super().__init__(text)
+    def __init__(self, message: str | None = None, *, retry_after_s: float = 0.0) -> None:
+        super().__init__(message)
         self.retry_after_s = retry_after_s
 
 

@@ -1,0 +1,106 @@
+"""The search index on disk. Owns its schema and its files; refuses to rank and to change it in
+place.
+
+One document is one wording of one entry, and holds nothing but its terms and its number; the
+entries lie beside the index in `entries.msgpack`. Rule: a folder is written once, by
+`write_index`, and from then on only read, so that any number of processes may have it open.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+import msgspec
+import tantivy
+
+from qingniao.errors import QingniaoError
+from qingniao.knowledge.entries import Entry
+from qingniao.knowledge.grams import grams
+
+__all__ = ["IndexUnusable", "OpenIndex", "open_index", "write_index"]
+
+ENTRIES_FILE: Final = "entries.msgpack"
+INDEX_FOLDER: Final = "index"
+TERMS: Final = "terms"
+WORDING: Final = "wording"
+WRITER_BYTES: Final = 15_000_000
+"""The least that the engine accepts; a hundred thousand entries fit."""
+
+
+class IndexUnusable(QingniaoError):
+    """The knowledge index is missing or damaged; it has to be built again."""
+
+    code = "knowledge_index"
+
+
+class OpenIndex:
+    """An index folder, open for reading. Safe to use from several threads."""
+
+    def __init__(self, folder: Path) -> None:
+        try:
+            self.entries = msgspec.msgpack.decode(
+                (folder / ENTRIES_FILE).read_bytes(), type=tuple[Entry, ...]
+            )
+            self._index = tantivy.Index.open(str(folder / INDEX_FOLDER))
+        except (OSError, ValueError) as exc:  # the engine raises ValueError for damaged files
+            raise IndexUnusable from exc
+        self._searcher = self._index.searcher()
+        self._schema = self._index.schema
+        self._owner = [n for n, entry in enumerate(self.entries) for _ in entry.wordings()]
+        self._wordings = [wording for entry in self.entries for wording in entry.wordings()]
+        self.size = self._searcher.num_docs
+        if self.size != len(self._wordings):
+            raise IndexUnusable
+
+    def frequency(self, term: str) -> int:
+        """In how many wordings `term` occurs."""
+        return self._searcher.doc_freq(TERMS, term)
+
+    def nearest(self, terms: Sequence[str], *, limit: int) -> list[tuple[int, str]]:
+        """The wordings that share most with `terms` (BM25), best first: (number of entry,
+        wording).
+        """
+        if not terms:
+            return []
+        query = tantivy.Query.boolean_query([(tantivy.Occur.Should, self._term(t)) for t in terms])
+        hits = self._searcher.search(query, limit, count=False).hits
+        numbers = self._searcher.fast_field_values(WORDING, [address for _, address in hits])
+        known = (int(number) for number in numbers if number is not None)
+        return [(self._owner[n], self._wordings[n]) for n in known]
+
+    def _term(self, term: str) -> tantivy.Query:
+        return tantivy.Query.term_query(self._schema, TERMS, term, index_option="freq")
+
+
+def write_index(folder: Path, entries: Sequence[Entry]) -> int:
+    """Write the index of `entries` into `folder`, which must be empty; return how many wordings.
+
+    Heavy work: for a child process. Raises `OSError` when the disk refuses.
+    """
+    where = folder / INDEX_FOLDER
+    where.mkdir(parents=True)
+    writer = tantivy.Index(_schema(), path=str(where)).writer(WRITER_BYTES, 1)
+    count = 0
+    for entry in entries:
+        for wording in entry.wordings():
+            document = tantivy.Document()
+            document.add_unsigned(WORDING, count)
+            document.add_text(TERMS, " ".join(grams(wording)))
+            writer.add_document(document)
+            count += 1
+    writer.commit()
+    writer.wait_merging_threads()
+    (folder / ENTRIES_FILE).write_bytes(msgspec.msgpack.encode(tuple(entries)))
+    return count
+
+
+def open_index(folder: Path) -> OpenIndex:
+    """Open what `write_index` wrote. Reads files: not on the event loop. Raises `IndexUnusable`."""
+    return OpenIndex(folder)
+
+
+def _schema() -> tantivy.Schema:
+    builder = tantivy.SchemaBuilder()
+    builder.add_unsigned_field(WORDING, fast=True)
+    builder.add_text_field(TERMS, tokenizer_name="whitespace", index_option="freq")
+    return builder.build()
