@@ -116,7 +116,7 @@ async def _talk(visitors: list[Visitor], options: Options, progress: Progress) -
         nonlocal done
         # Half a second per hundred: people arrive one after the other.
         await asyncio.sleep(number / 200)
-        await visitor.run(options.drops)
+        await visitor.run(drops=options.drops, people_come=options.agents > 0)
         done += 1
         progress.advance(done)
 

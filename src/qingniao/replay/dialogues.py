@@ -1,7 +1,7 @@
 """Reads recorded dialogues. Rule: a file that cannot be read is a sentence, not a traceback.
 
-Understood: CrossWOZ's files (github.com/thu-coai/CrossWOZ: a map of dialogues whose `messages` have `role`
-`usr` or `sys` and `content`), as `.json` or inside `.zip`; and our own lines (`.jsonl`, one
+Understood: CrossWOZ's files (github.com/thu-coai/CrossWOZ: a map of dialogues whose `messages` have
+`role` `usr` or `sys` and `content`), as `.json` or inside `.zip`; and our own lines (`.jsonl`, one
 `{"turns": [{"who": "visitor"|"agent", "text": …}]}` each).
 """
 

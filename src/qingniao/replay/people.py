@@ -18,7 +18,8 @@ __all__ = ["Agent", "Visitor", "read_back"]
 
 _ANSWERS: Final = (EntryType.TEXT, EntryType.FILE, EntryType.ANSWER)
 _ANSWER_S: Final = 10.0
-_IN_QUEUE_S: Final = 0.2
+_IN_QUEUE_S: Final = 30.0
+"""How long a visitor waits for a person before going on; not at all when nobody will come."""
 
 
 class Visitor:
@@ -40,13 +41,15 @@ class Visitor:
         self.turn = 0
         self._status = "bot"
         self._answered = asyncio.Event()
+        self._helped = asyncio.Event()
         self._asked_at = 0.0
 
-    async def run(self, drops: float) -> None:
+    async def run(self, *, drops: float, people_come: bool) -> None:
         """The whole dialogue. `drops` is the probability to lose the connection at each turn."""
         async with self.client:
             await self.client.ready(60)
-            for self.turn, turn in enumerate(self.dialogue.turns):
+            for number, turn in enumerate(self.dialogue.turns):
+                self.turn = number
                 self._answered.clear()
                 self._asked_at = time.perf_counter()
                 self.sent += 1
@@ -56,15 +59,23 @@ class Visitor:
                 receipt = await sending
                 self.said.append((receipt.seq, turn.says))
                 self.repeats += receipt.repeats
-                try:
-                    in_queue = self._status == "waiting"
-                    async with asyncio.timeout(_IN_QUEUE_S if in_queue else _ANSWER_S):
-                        await self._answered.wait()
-                except TimeoutError:
-                    self.unanswered += 1
+                await self._wait(people_come=people_come)
             # What is still under way to us: everything up to the last seq the server spoke of.
             await asyncio.sleep(0.2)
             self.is_done = True
+
+    async def _wait(self, *, people_come: bool) -> None:
+        """For an answer; in the queue for as long as it is worth it."""
+        if self._status == "waiting" and not people_come:
+            return
+        try:
+            async with asyncio.timeout(_ANSWER_S):
+                await self._answered.wait()
+            if self._status == "waiting" and people_come:
+                async with asyncio.timeout(_IN_QUEUE_S):
+                    await self._helped.wait()
+        except TimeoutError:
+            self.unanswered += 1
 
     def _hear(self, frame: DownFrame) -> None:
         if isinstance(frame, Entry):
@@ -73,7 +84,9 @@ class Visitor:
                 self._moved(str(frame.body["to"]))
             elif frame.type in _ANSWERS and frame.sender != "v":
                 self.by_bot += frame.sender == "b"
-                self.by_people += frame.sender.startswith("a")
+                if frame.sender.startswith("a"):
+                    self.by_people += 1
+                    self._helped.set()
                 self._hear_answer()
                 self._answered.set()
         elif isinstance(frame, Delta) and frame.text:
@@ -118,17 +131,18 @@ class Agent:
 
     def _hear(self, frame: DownFrame) -> None:
         if isinstance(frame, State):
-            assignee: dict[str, Any] | None = frame.fields.get("assignee")
             if frame.conversation in self.visitors and "assignee" in frame.fields:
-                if assignee is not None and assignee["id"] == self.user:
-                    if frame.conversation not in self.mine:
-                        self.mine[frame.conversation] = None
-                        self.client.follow(frame.conversation)
-                else:
-                    self.mine.pop(frame.conversation, None)
-        elif isinstance(frame, Entry) and frame.sender == "v" and frame.conversation in self.mine:
-            if frame.type == EntryType.TEXT and not self._work.full():
+                self._own(frame.conversation, frame.fields["assignee"])
+        elif isinstance(frame, Entry) and frame.sender == "v" and frame.type == EntryType.TEXT:
+            if frame.conversation in self.mine and not self._work.full():
                 self._work.put_nowait(frame)
+
+    def _own(self, conversation: int, assignee: dict[str, Any] | None) -> None:
+        if assignee is None or assignee["id"] != self.user:
+            self.mine.pop(conversation, None)
+        elif conversation not in self.mine:
+            self.mine[conversation] = None
+            self.client.follow(conversation)
 
     async def _answer(self, conversation: int) -> None:
         visitor = self.visitors[conversation]

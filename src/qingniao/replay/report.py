@@ -1,8 +1,8 @@
 """What came of a replay. Rule: lost and repeated are counted against the server's own log.
 
-A message is *lost* when it was acked and the log does not have it at its `seq`, or when the log has an
-entry that the visitor never saw although they saw later ones. It is *repeated* when the log has it more
-often than it was said, or an entry reached the visitor's screen twice.
+A message is *lost* when it was acked and the log does not have it at its `seq`, or when the log
+has an entry that the visitor never saw although they saw later ones. It is *repeated* when the log
+has it more often than it was said.
 """
 
 from collections import Counter

@@ -1,7 +1,7 @@
 """The child process: `python -m qingniao.workers.heavy SOURCE TARGET`. Builds one version and ends.
 
-Rule: it imports as little as possible (a start waits for it), takes what the sockets leave of the CPU,
-and writes the manifest last: a folder without one is nothing.
+Rule: it imports as little as possible (a start waits for it), takes what the sockets leave of the
+CPU, and writes the manifest last: a folder without one is nothing.
 """
 
 import os

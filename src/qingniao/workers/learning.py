@@ -1,8 +1,8 @@
 """Keeps what the house understands up with the knowledge base. Owns the heavy child process.
 
-What is learnt lies in one folder per version, named by the digest of its source; a `manifest.json` in it,
-written last, says that it is whole. Rule: the event loop never trains; it opens what a child process
-of low priority has built, and swaps it in at once.
+What is learnt lies in one folder per version, named by the digest of its source; a `manifest.json`
+in it, written last, says that it is whole. Rule: the event loop never trains; it opens what a child
+process of low priority has built, and swaps it in at once.
 """
 
 import asyncio

@@ -5,6 +5,7 @@ whole, between two messages.
 """
 
 from pathlib import Path
+from typing import Literal
 
 from msgspec import Struct
 
@@ -57,7 +58,9 @@ class Mind:
         found = self._now.words.find(text)
         words = tuple(dict.fromkeys(hit.word.text for hit in found))
         actions = {hit.word.action for hit in found}
-        verdict = "blocked" if "block" in actions else "flagged" if actions else "clean"
+        verdict: Literal["clean", "flagged", "blocked"] = (
+            "blocked" if "block" in actions else "flagged" if actions else "clean"
+        )
         return Moderated(verdict=verdict, words=words)
 
     async def classify(self, text: str) -> Classified:
