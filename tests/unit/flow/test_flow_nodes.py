@@ -25,7 +25,13 @@ from qingniao.flow.nodes.base import Act, Scene
 
 TEXT = {"zh-CN": "中文", "en": "English"}
 SETTINGS: dict[str, dict[str, Any]] = {
-    "intent": {"threshold": 0.6, "routes": [{"port": "greeting", "intents": ["greeting", "hi"]}]},
+    "intent": {
+        "threshold": 0.6,
+        "routes": [
+            {"port": "greeting", "intents": ["greeting", "hi"]},
+            {"port": "chitchat", "intents": ["chitchat"], "at": 0.8},
+        ],
+    },
     "ask_back": {"text": TEXT, "text_alone": {"zh-CN": "没有"}},
     "say": {"text": TEXT, "options": {"zh-CN": ["转人工"]}},
     "handoff": {"why": "angry", "text": TEXT},
@@ -82,6 +88,8 @@ def test_sensitive_lets_through_what_it_could_not_look_at() -> None:
         (Classified(intent="greeting", confidence=0.9), "greeting"),
         (Classified(intent="hi", confidence=0.6), "greeting"),
         (Classified(intent="greeting", confidence=0.59), "other"),
+        (Classified(intent="chitchat", confidence=0.8), "chitchat"),
+        (Classified(intent="chitchat", confidence=0.79), "other"),
         (Classified(intent="refund", confidence=0.9), "other"),
         (Classified(), "other"),
         (Classified(intent="greeting", confidence=0.9, angry=True), "angry"),
@@ -216,6 +224,7 @@ def test_end_ends() -> None:
     ("kind", "changes"),
     [
         ("intent", {"threshold": 1.5}),
+        ("intent", {"routes": [{"port": "a", "intents": ["x"], "at": -1}]}),
         ("intent", {"routes": [{"port": "person", "intents": ["x"]}]}),
         ("intent", {"routes": [{"port": "", "intents": ["x"]}]}),
         ("intent", {"routes": [{"port": "a", "intents": []}]}),

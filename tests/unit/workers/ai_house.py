@@ -9,6 +9,7 @@ from typing import Any
 
 from qingniao.bots.base import (
     BotMisconfigured,
+    BotService,
     Capabilities,
     Done,
     Grounded,
@@ -28,8 +29,10 @@ from qingniao.flow.events import Classified, Found, Hit, Moderated
 from qingniao.flow.plan import Plan, prepare
 from qingniao.protocol.frames import Body, Entry, EntryType
 from qingniao.workers.ai import AILimits, AIWorker
+from qingniao.workers.ports import Senses
 
 CONVERSATION = 7
+FLOW = samples.read(samples.AFTER_SALES)
 ANSWER = "退款会在 1 至 3 个工作日内原路退回，请您留意到账短信。"
 
 
@@ -140,11 +143,17 @@ class RuleSenses:
 class House:
     """Everything around one worker, and what the visitor and the agents can see."""
 
-    def __init__(self, bot: ScriptedBot | None = None, plan: Plan | None = None) -> None:
+    def __init__(
+        self,
+        bot: BotService | None = None,
+        plan: Plan | None = None,
+        senses: Senses | None = None,
+    ) -> None:
         self.log = MemoryLog()
-        self.senses = RuleSenses()
-        self.bot = bot or fluent()
-        self.plan = plan or prepare(samples.read(samples.AFTER_SALES))
+        self.log.heads[CONVERSATION] = Head(CONVERSATION, "visitor-1")
+        self.senses: Any = senses or RuleSenses()
+        self.bot: Any = bot or fluent()
+        self.plan = plan or prepare(FLOW)
         self.deltas: list[tuple[int, int, str]] = []
         self.times: list[float] = []
         self.refusals: list[BaseException] = []
@@ -217,10 +226,11 @@ class House:
         self.deltas.append((draft, offset, text))
         self.times.append(asyncio.get_running_loop().time())
 
-    def _find(self, bot: str) -> ScriptedBot:
+    def _find(self, bot: str) -> BotService:
         if bot:
             raise BotMisconfigured(f"There is no bot {bot}.")
-        return self.bot
+        found: BotService = self.bot
+        return found
 
     async def _locale(self, visitor: str) -> str:
         return self.visitor_locale

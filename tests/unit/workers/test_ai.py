@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from ai_house import ANSWER, CONVERSATION, House, ScriptedBot, fluent
+from ai_house import ANSWER, CONVERSATION, FLOW, House, ScriptedBot, fluent
 
 from qingniao.bots.base import (
     BotUnavailable,
@@ -20,7 +20,6 @@ from qingniao.bots.base import (
 from qingniao.chat.intake import Move
 from qingniao.chat.lifecycle import Event, Status
 from qingniao.errors import Busy, StorageError
-from qingniao.flow import samples
 from qingniao.flow.graph import Flow
 from qingniao.flow.plan import Plan, prepare
 from qingniao.protocol.frames import Entry, EntryType
@@ -32,14 +31,13 @@ def kinds(entries: list[Entry]) -> list[int]:
 
 def answer_node(**settings: Any) -> Plan:
     """The first flow with other settings of its bot node."""
-    flow = samples.read(samples.AFTER_SALES)
     nodes = tuple(
         msgspec.structs.replace(node, settings=node.settings | settings)
         if node.id == "answer"
         else node
-        for node in flow.nodes
+        for node in FLOW.nodes
     )
-    changed: Flow = msgspec.structs.replace(flow, nodes=nodes)
+    changed: Flow = msgspec.structs.replace(FLOW, nodes=nodes)
     return prepare(changed)
 
 
@@ -111,6 +109,7 @@ async def test_an_earlier_session_is_not_told() -> None:
 async def test_nothing_owed_nothing_done() -> None:
     house = House()
     await house.worker.handle(CONVERSATION)
+    await house.worker.handle(CONVERSATION + 1)
     await house.hears("你好")
     before = house.submitted
     await house.worker.handle(CONVERSATION)

@@ -18,10 +18,14 @@ FIXED = ("person", "angry", "other", "failed")
 
 
 class Route(Struct, frozen=True, forbid_unknown_fields=True):
-    """Messages with one of `intents` leave by `port`."""
+    """Messages with one of `intents` leave by `port`, if it is at least `at` sure (0 to 1).
+
+    Below the node's threshold nothing leaves by a route, whatever its `at`.
+    """
 
     port: str
     intents: tuple[str, ...]
+    at: float = 0.0
 
 
 class IntentSettings(Struct, frozen=True, forbid_unknown_fields=True):
@@ -48,8 +52,10 @@ class Intent(Kind[IntentSettings]):
         )
 
     def faults(self, settings: IntentSettings) -> Iterator[str]:
-        if not 0.0 <= settings.threshold <= 1.0:
-            yield "The threshold must be between 0 and 1."
+        if not all(
+            0.0 <= at <= 1.0 for at in (settings.threshold, *(r.at for r in settings.routes))
+        ):
+            yield "A threshold must be between 0 and 1."
         names = [*FIXED, *(route.port for route in settings.routes)]
         if len(set(names)) < len(names):
             yield "Two ways out have the same name."
@@ -77,8 +83,7 @@ def _way(settings: IntentSettings, event: Classified) -> str:
         return "person"
     if event.angry:
         return "angry"
-    if event.confidence >= settings.threshold:
-        for route in settings.routes:
-            if event.intent in route.intents:
-                return route.port
+    for route in settings.routes:
+        if event.intent in route.intents and event.confidence >= max(settings.threshold, route.at):
+            return route.port
     return "other"
