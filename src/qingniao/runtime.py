@@ -55,12 +55,13 @@ from qingniao.storage.rows import FlowRow, KnowledgeEntry, Site
 from qingniao.storage.site import SiteSettings
 from qingniao.storage.users import Sessions, Users
 from qingniao.storage.visitors import Arrivals, Visitors
+from qingniao.training import Built
 from qingniao.workers.ai import AIWorker
 from qingniao.workers.assignment import Agent, AssignmentWorker
 from qingniao.workers.dispatch import Dispatcher, Sweeper
 from qingniao.workers.index import IndexWorker
 from qingniao.workers.learning import Learning
-from qingniao.workers.senses import Mind, open_learnt
+from qingniao.workers.senses import Mind
 
 __all__ = ["Ready", "serve"]
 
@@ -232,8 +233,7 @@ class _House:
             for row in await self.knowledge.all()
         ]  # fmt: skip
 
-    async def _learnt(self, folder: Path, version: str) -> None:
-        learnt = await asyncio.to_thread(open_learnt, folder, version)
+    def _learnt(self, learnt: Built) -> None:
         self.mind.use(learnt)
         if self._bot is None:
             self._bot = LocalBot(learnt.retriever)

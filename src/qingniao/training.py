@@ -6,13 +6,13 @@ named by its content, is complete or absent, and is never changed:
     target/current            the name of the newest version
     target/<version>/         index/  entries.msgpack  intents.msgpack  manifest.json
 
-Rule: everything is written under a temporary name, the manifest last, and becomes visible by renames.
+Rule: everything is written under a temporary name, the manifest last, and appears by renames.
 """
 
 import os
 import shutil
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from hashlib import blake2b
 from itertools import islice, zip_longest
@@ -34,9 +34,11 @@ __all__ = [
     "Corpus",
     "NotBuilt",
     "build",
+    "current_version",
+    "encode_corpus",
     "examples_of",
     "open_current",
-    "write_corpus",
+    "version_of",
 ]
 
 FORMAT: Final = "1"
@@ -90,11 +92,22 @@ class Built(Struct, frozen=True, kw_only=True):
     intents: IntentModel
 
 
-def write_corpus(
-    path: Path, *, entries: tuple[Entry, ...], intents: Mapping[str, tuple[str, ...]]
-) -> None:
-    """Write the file that `build` reads. Raises `OSError`."""
-    path.write_bytes(msgspec.json.encode(Corpus(entries=entries, intents=dict(intents))))
+def encode_corpus(*, entries: Sequence[Entry], intents: Mapping[str, tuple[str, ...]]) -> bytes:
+    """The content of the file that `build` reads."""
+    return msgspec.json.encode(Corpus(entries=tuple(entries), intents=dict(intents)))
+
+
+def version_of(content: bytes) -> str:
+    """The name of the version that `build` makes of a corpus file with this content."""
+    return blake2b(FORMAT.encode() + content, digest_size=8).hexdigest()
+
+
+def current_version(target: Path) -> str:
+    """The version that `open_current` opens; empty when nothing was built. Reads a file."""
+    try:
+        return (target / CURRENT).read_text(encoding="ascii").strip()
+    except (OSError, ValueError):
+        return ""
 
 
 def build(source: Path, target: Path) -> BuildReport:
@@ -106,7 +119,7 @@ def build(source: Path, target: Path) -> BuildReport:
     """
     started = time.perf_counter()
     content = source.read_bytes()
-    version = blake2b(FORMAT.encode() + content, digest_size=8).hexdigest()
+    version = version_of(content)
     corpus = msgspec.json.decode(content, type=Corpus)
     folder = target / version
     is_new = not (folder / MANIFEST).is_file()
@@ -129,7 +142,7 @@ def build(source: Path, target: Path) -> BuildReport:
 def open_current(target: Path) -> Built:
     """Open the newest version. Reads files: not on the event loop. Raises `NotBuilt`."""
     try:
-        version = (target / CURRENT).read_text(encoding="ascii").strip()
+        version = current_version(target)
         return Built(
             version=version,
             retriever=KnowledgeRetriever.open(target / version, version=version),

@@ -130,14 +130,15 @@ class Agent:
                     await self._answer(entry.conversation)
 
     def _hear(self, frame: DownFrame) -> None:
-        if isinstance(frame, State):
-            if frame.conversation in self.visitors and "assignee" in frame.fields:
-                self._own(frame.conversation, frame.fields["assignee"])
+        if isinstance(frame, State) and "assignee" in frame.fields:
+            self._own(frame.conversation, frame.fields["assignee"])
         elif isinstance(frame, Entry) and frame.sender == "v" and frame.type == EntryType.TEXT:
             if frame.conversation in self.mine and not self._work.full():
                 self._work.put_nowait(frame)
 
     def _own(self, conversation: int, assignee: dict[str, Any] | None) -> None:
+        if conversation not in self.visitors:
+            return
         if assignee is None or assignee["id"] != self.user:
             self.mine.pop(conversation, None)
         elif conversation not in self.mine:

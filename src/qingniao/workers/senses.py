@@ -4,58 +4,38 @@ Rule: everything here is in memory and takes well under a millisecond; a new ver
 whole, between two messages.
 """
 
-from pathlib import Path
 from typing import Literal
-
-from msgspec import Struct
 
 from qingniao import samples
 from qingniao.flow.events import Classified, Found, Hit, Moderated
-from qingniao.knowledge.retriever import KnowledgeRetriever
-from qingniao.understanding.intent import IntentModel
+from qingniao.training import Built
 from qingniao.understanding.sensitive import SensitiveFilter, read_words
 from qingniao.understanding.signals import read_signals
-from qingniao.workers.heavy import INTENTS_FILE
 
-__all__ = ["Learnt", "Mind", "open_learnt"]
-
-
-class Learnt(Struct, frozen=True):
-    """One version of what was learnt, open for use."""
-
-    retriever: KnowledgeRetriever
-    intents: IntentModel
-    words: SensitiveFilter
-
-
-def open_learnt(folder: Path, version: str) -> Learnt:
-    """Open what `heavy.build` wrote. Reads files: not on the event loop."""
-    return Learnt(
-        KnowledgeRetriever.open(folder, version=version),
-        IntentModel.load(folder / INTENTS_FILE),
-        SensitiveFilter(read_words(samples.sensitive_lines())),
-    )
+__all__ = ["Mind"]
 
 
 class Mind:
     """`workers.ports.Senses` over the version in use."""
 
     def __init__(self) -> None:
-        self._learnt: Learnt | None = None
+        """Reads the word list of the package: create it at start."""
+        self._words = SensitiveFilter(read_words(samples.sensitive_lines()))
+        self._learnt: Built | None = None
 
-    def use(self, learnt: Learnt) -> None:
+    def use(self, learnt: Built) -> None:
         """From the next message on."""
         self._learnt = learnt
 
     @property
-    def _now(self) -> Learnt:
+    def _now(self) -> Built:
         if self._learnt is None:
             raise RuntimeError("nothing is loaded yet: `use` comes before the first message")
         return self._learnt
 
     async def moderate(self, text: str) -> Moderated:
         """See `Senses.moderate`."""
-        found = self._now.words.find(text)
+        found = self._words.find(text)
         words = tuple(dict.fromkeys(hit.word.text for hit in found))
         actions = {hit.word.action for hit in found}
         verdict: Literal["clean", "flagged", "blocked"] = (
