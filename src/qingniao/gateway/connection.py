@@ -203,6 +203,7 @@ class Connection(WSListener):
             return  # only messages come from connections
         if result.code:
             n, code, text, expected = intent.n, result.code, result.text, result.expected
+            self.session.refuse(intent.conversation, expected or n)
             self.send(Error(intent.conversation, n, code, text, False, expected))
             return
         at = max(0, self.hub.services.clock() - self.welcomed_ms)

@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable
 from typing import Any, Final
 
-from qingniao.protocol.frames import Body, EntryType, Limits
+from qingniao.protocol.frames import MAX_INT, Body, EntryType, Limits
 
 __all__ = ["FROM_AGENT", "FROM_VISITOR", "fault_of"]
 
@@ -33,6 +33,8 @@ def _file(body: Body, _: Limits) -> str:
     for key, value in body.items():
         if key not in _FILE_KEYS or type(value) is not _FILE_KEYS[key]:
             return f"The file's field {key[:40]!r} is unknown or of the wrong type."
+        if isinstance(value, int) and not 0 <= value <= MAX_INT:
+            return f"The file's {key} is not a number that a file can have."
     if not {"id", "name", "size", "mime"} <= body.keys():
         return "A file has an id, a name, a size and a mime type."
     if not _FILE_ID.match(body["id"]):

@@ -74,7 +74,7 @@ class Session:
         self.name = ""
         self._allowance = limits.rate * _BURST_S
         self._topped_up_ms = now_ms
-        self._stalled: dict[int, int] | None = None
+        self._stalled: dict[int, tuple[int, bool]] | None = None
         self._strikes = 0
 
     @property
@@ -118,11 +118,24 @@ class Session:
         return conversation == self.conversation
 
     def stall(self, conversation: int, n: int) -> None:
-        """Message `n` was not taken: what follows it waits until `n` comes again."""
+        """Message `n` was not taken: what follows it is busy until `n` comes again."""
+        self._hold(conversation, n, refused=False)
+
+    def refuse(self, conversation: int, n: int) -> None:
+        """Message `n` was refused for good: what follows it is a hole until `n` comes again.
+
+        A client moves what it sent up by one when it hears of the refusal; an answer about the old
+        numbers must say nothing about the messages behind them.
+        """
+        self._hold(conversation, n, refused=True)
+
+    def _hold(self, conversation: int, n: int, *, refused: bool) -> None:
         stalled = self._stalled
         if stalled is None:
             stalled = self._stalled = {}
-        stalled[conversation] = min(n, stalled.get(conversation, n))
+        held = stalled.get(conversation)
+        if held is None or n <= held[0]:
+            stalled[conversation] = (n, refused)
 
     def _check_early(self, frame: UpFrame) -> Verdict:
         if self.phase is Phase.NEW and type(frame) is Hello:
@@ -147,18 +160,22 @@ class Session:
         if not 1 <= n < 1 << 32:
             return Error(conversation, n, Code.BAD_FRAME, "n counts from 1.", False)
         stalled = self._stalled
-        if stalled is not None:
-            first = stalled.get(conversation, n)
+        if stalled:
+            first, refused = stalled.get(conversation, (n, False))
             if n > first:
-                return self._busy(send, 100)
+                return self._hole(send, first) if refused else self._busy(send, 100)
             stalled.pop(conversation, None)
         if send.type not in (FROM_AGENT if self.agent else FROM_VISITOR):
+            self.refuse(conversation, n)
             return Error(conversation, n, Code.NOT_ALLOWED, "You may not send this type.", False)
         fault = fault_of(send.type, send.body, self.limits)
         if fault:
+            self.refuse(conversation, n)
             return Error(conversation, n, Code.BAD_BODY, fault, False)
         rate = self.limits.rate
-        allowance = self._allowance + (now_ms - self._topped_up_ms) * rate / 1000
+        # The wall clock can step back: that must not be charged to the client.
+        passed_ms = max(0, now_ms - self._topped_up_ms)
+        allowance = self._allowance + passed_ms * rate / 1000
         self._topped_up_ms = now_ms
         self._allowance = allowance = min(allowance, rate * _BURST_S)
         if allowance < 1:
@@ -167,6 +184,10 @@ class Session:
         self._allowance = allowance - 1
         self._strikes = 0
         return None
+
+    def _hole(self, send: Send, first: int) -> Verdict:
+        text = f"Message {first} was refused; send another {first} before {send.n}."
+        return Error(send.conversation, send.n, Code.HOLE, text, False, first)
 
     def _busy(self, send: Send, retry_after_ms: int) -> Verdict:
         self._strikes += 1

@@ -1,0 +1,71 @@
+"""What every test shares: a blocked event loop fails, and a whole gateway can be had.
+
+Rule: additive. A room's own fixtures live beside its tests.
+"""
+
+import shutil
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+from blockbuster import BlockBuster, blockbuster_ctx
+from gateway_house import GatewayHouse
+from hypothesis import HealthCheck, settings
+
+# Deterministic: a run of the suite says the same twice. The first example pays for imports.
+settings.register_profile(
+    "suite",
+    deadline=None,
+    derandomize=True,
+    database=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+)
+settings.load_profile("suite")
+
+
+@pytest.fixture(autouse=True)
+def loop_is_never_blocked() -> Iterator[BlockBuster]:
+    """Blocking calls made by our code on the event loop raise `BlockingError`."""
+    with blockbuster_ctx("qingniao") as guard:
+        # Opening and closing the log's folder happens once, before and after anybody is served.
+        guard.functions["os.mkdir"].can_block_in("storage/messages_rocksdb.py", "__init__")
+        # The engine loads its key files and folders at start, before the port is open.
+        for call in ("os.stat", "os.listdir", "os.scandir", "io.TextIOWrapper.read"):
+            if call in guard.functions:
+                guard.functions[call].can_block_in("qingniao/runtime.py", "start")
+        yield guard
+
+
+Build = Callable[..., Awaitable[GatewayHouse]]
+
+
+@pytest.fixture
+async def build_house(tmp_path: Path) -> AsyncIterator[Build]:
+    """Makes gateways over a real log; closes them all afterwards."""
+    async with AsyncExitStack() as stack:
+
+        async def build(**changes: Any) -> GatewayHouse:
+            house = GatewayHouse(tmp_path / "log", **changes)
+            await house.open()
+            stack.push_async_callback(house.close)
+            return house
+
+        yield build
+
+
+@pytest.fixture
+async def house(build_house: Build) -> GatewayHouse:
+    """A gateway with the default settings, except that waiting is short."""
+    return await build_house()
+
+
+@pytest.fixture
+def copy_folder() -> Callable[[Path, Path], None]:
+    """What a killed process leaves: the files as they are at this moment, without closing."""
+
+    def copy(source: Path, target: Path) -> None:
+        shutil.copytree(source, target, ignore=shutil.ignore_patterns("LOCK"))
+
+    return copy
