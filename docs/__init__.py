@@ -1,0 +1,1 @@
+"""The scripts behind the generated pages of `docs/reference`; not part of the package."""
