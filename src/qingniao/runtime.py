@@ -19,7 +19,15 @@ import msgspec
 from qingniao import __version__, samples
 from qingniao.api.app import create_app
 from qingniao.api.services import Services, Trust
-from qingniao.auth import BadToken, KeyRing, Passwords, RateLimit, Signer, SignInLimit
+from qingniao.auth import (
+    BadToken,
+    KeyRing,
+    Passwords,
+    RateLimit,
+    Signer,
+    SignInLimit,
+    VisitorClaim,
+)
 from qingniao.bots.base import BotMisconfigured, BotService
 from qingniao.bots.local import LocalBot
 from qingniao.bus.base import SignOut, Whisper
@@ -51,7 +59,7 @@ from qingniao.storage.flows import Flows
 from qingniao.storage.ids import IdRange, Ids
 from qingniao.storage.knowledge import KnowledgeEntries
 from qingniao.storage.messages_rocksdb import RocksMessageLog
-from qingniao.storage.rows import FlowRow, KnowledgeEntry, Site
+from qingniao.storage.rows import Arrival, FlowRow, KnowledgeEntry, Site
 from qingniao.storage.site import SiteSettings
 from qingniao.storage.users import Sessions, Users
 from qingniao.storage.visitors import Arrivals, Visitors
@@ -67,6 +75,8 @@ __all__ = ["Ready", "serve"]
 
 _log: Final = get_logger("runtime")
 _READS_S: Final = 1.0
+_ABOUT: Final = ("locale", "page", "title", "referrer", "browser")
+_ABOUT_CHARS: Final = 500
 
 Ready = Callable[[str, FirstRun | None], None]
 """Called once with the URL, and the one-time password on the first start."""
@@ -251,6 +261,7 @@ class _House:
         now = wall_ms()
         try:
             claim = self.signer.read_visitor(token, now)
+            self._note_arrival(claim, about, now)
             return Who(visitor=claim.visitor, conversation=claim.conversation)
         except BadToken:
             pass
@@ -263,6 +274,14 @@ class _House:
         if session is None or user is None or user.disabled or session.expires <= now:
             return None
         return Who(agent=user.id, name=user.name, session=session.id)
+
+    def _note_arrival(self, claim: VisitorClaim, about: dict[str, str], now_ms: int) -> None:
+        """What page a visitor is on: kept in memory until they are worth a row."""
+        if about:
+            told = {name: about.get(name, "")[:_ABOUT_CHARS] for name in _ABOUT}
+            self.visitors.arrivals.note(
+                Arrival(visitor=claim.visitor, conversation=claim.conversation, at=now_ms, **told)
+            )
 
     def _gateway_services(self) -> GatewayServices:
         return GatewayServices(

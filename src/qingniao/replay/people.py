@@ -132,9 +132,14 @@ class Agent:
     def _hear(self, frame: DownFrame) -> None:
         if isinstance(frame, State) and "assignee" in frame.fields:
             self._own(frame.conversation, frame.fields["assignee"])
-        elif isinstance(frame, Entry) and frame.sender == "v" and frame.type == EntryType.TEXT:
-            if frame.conversation in self.mine and not self._work.full():
-                self._work.put_nowait(frame)
+        elif (
+            isinstance(frame, Entry)
+            and frame.sender == "v"
+            and frame.type == EntryType.TEXT
+            and frame.conversation in self.mine
+            and not self._work.full()
+        ):
+            self._work.put_nowait(frame)
 
     def _own(self, conversation: int, assignee: dict[str, Any] | None) -> None:
         if conversation not in self.visitors:

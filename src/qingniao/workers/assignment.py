@@ -105,6 +105,9 @@ class AssignmentWorker:
         if type(item) is News and item.moved:
             self._moved.add(item.conversation)
             self._wake.set()
+        elif type(item) is Whisper and item.lists and self._told.pop(item.conversation, None):
+            # The visitor may just have come back: tell them their place again.
+            self._wake.set()
 
     async def tick(self) -> None:
         """Follow what changed hands, give out what waits, tell the queue."""
