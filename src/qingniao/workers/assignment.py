@@ -105,8 +105,9 @@ class AssignmentWorker:
         if type(item) is News and item.moved:
             self._moved.add(item.conversation)
             self._wake.set()
-        elif type(item) is Whisper and item.lists and self._told.pop(item.conversation, None):
+        elif type(item) is Whisper and item.lists and item.conversation in self._told:
             # The visitor may just have come back: tell them their place again.
+            del self._told[item.conversation]
             self._wake.set()
 
     async def tick(self) -> None:
