@@ -41,6 +41,10 @@ class Entry(Struct, frozen=True, kw_only=True):
         yield self.question
         yield from self.alternatives
 
+    def body(self) -> str:
+        """What is known beyond the wordings: the answer often says what a question means."""
+        return f"{self.title} {self.category} {self.answer}"
+
 
 def derive_id(question: str) -> str:
     """The id of an entry that came without one: the same question gets the same id again."""

@@ -1,12 +1,13 @@
 """The search index on disk. Owns its schema and its files; refuses to rank and to change it in
 place.
 
-One document is one wording of one entry, and holds nothing but its terms and its number; the
-entries lie beside the index in `entries.msgpack`. Rule: a folder is written once, by
+One document is one wording of one entry, or an entry's body (title and answer), and holds nothing
+but its terms and its number; the entries lie beside the index in `entries.msgpack`. Rule: a folder is written once, by
 `write_index`, and from then on only read, so that any number of processes may have it open.
 """
 
 from collections.abc import Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Final
 
@@ -22,7 +23,7 @@ __all__ = ["IndexUnusable", "OpenIndex", "open_index", "write_index"]
 ENTRIES_FILE: Final = "entries.msgpack"
 INDEX_FOLDER: Final = "index"
 TERMS: Final = "terms"
-WORDING: Final = "wording"
+NUMBER: Final = "number"
 WRITER_BYTES: Final = 15_000_000
 """The least that the engine accepts; a hundred thousand entries fit."""
 
@@ -47,26 +48,29 @@ class OpenIndex:
         self._searcher = self._index.searcher()
         self._schema = self._index.schema
         self._owner = [n for n, entry in enumerate(self.entries) for _ in entry.wordings()]
-        self._wordings = [wording for entry in self.entries for wording in entry.wordings()]
+        self._owner += range(len(self.entries))
+        self._texts = [text for entry in self.entries for text in entry.wordings()]
+        self._texts += [""] * len(self.entries)
         self.size = self._searcher.num_docs
-        if self.size != len(self._wordings):
+        if self.size != len(self._texts):
             raise IndexUnusable
 
     def frequency(self, term: str) -> int:
-        """In how many wordings `term` occurs."""
+        """In how many documents `term` occurs."""
         return self._searcher.doc_freq(TERMS, term)
 
     def nearest(self, terms: Sequence[str], *, limit: int) -> list[tuple[int, str]]:
-        """The wordings that share most with `terms` (BM25), best first: (number of entry,
-        wording).
+        """The documents that share most with `terms` (BM25): (number of entry, wording).
+
+        Best first. The wording is empty when it was the body that matched.
         """
         if not terms:
             return []
         query = tantivy.Query.boolean_query([(tantivy.Occur.Should, self._term(t)) for t in terms])
         hits = self._searcher.search(query, limit, count=False).hits
-        numbers = self._searcher.fast_field_values(WORDING, [address for _, address in hits])
+        numbers = self._searcher.fast_field_values(NUMBER, [address for _, address in hits])
         known = (int(number) for number in numbers if number is not None)
-        return [(self._owner[n], self._wordings[n]) for n in known]
+        return [(self._owner[n], self._texts[n]) for n in known]
 
     def _term(self, term: str) -> tantivy.Query:
         return tantivy.Query.term_query(self._schema, TERMS, term, index_option="freq")
@@ -80,18 +84,16 @@ def write_index(folder: Path, entries: Sequence[Entry]) -> int:
     where = folder / INDEX_FOLDER
     where.mkdir(parents=True)
     writer = tantivy.Index(_schema(), path=str(where)).writer(WRITER_BYTES, 1)
-    count = 0
-    for entry in entries:
-        for wording in entry.wordings():
-            document = tantivy.Document()
-            document.add_unsigned(WORDING, count)
-            document.add_text(TERMS, " ".join(grams(wording)))
-            writer.add_document(document)
-            count += 1
+    wordings = [wording for entry in entries for wording in entry.wordings()]
+    for number, text in enumerate(chain(wordings, (entry.body() for entry in entries))):
+        document = tantivy.Document()
+        document.add_unsigned(NUMBER, number)
+        document.add_text(TERMS, " ".join(grams(text)))
+        writer.add_document(document)
     writer.commit()
     writer.wait_merging_threads()
     (folder / ENTRIES_FILE).write_bytes(msgspec.msgpack.encode(tuple(entries)))
-    return count
+    return len(wordings)
 
 
 def open_index(folder: Path) -> OpenIndex:
@@ -101,6 +103,6 @@ def open_index(folder: Path) -> OpenIndex:
 
 def _schema() -> tantivy.Schema:
     builder = tantivy.SchemaBuilder()
-    builder.add_unsigned_field(WORDING, fast=True)
+    builder.add_unsigned_field(NUMBER, fast=True)
     builder.add_text_field(TERMS, tokenizer_name="whitespace", index_option="freq")
     return builder.build()
