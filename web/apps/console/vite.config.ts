@@ -5,7 +5,7 @@
  */
 import react from '@vitejs/plugin-react';
 import { defineConfig } from 'vite';
-import { firstViewBudget } from './size.mjs';
+import { firstViewBudget } from './size.ts';
 
 const server = process.env.QINGNIAO_URL ?? 'http://127.0.0.1:8080';
 

@@ -48,7 +48,7 @@ export function FileCard({ file }: { file: FileBody }) {
       className="file"
       href={fileUrl(file)}
       download={file.name}
-      aria-label={t('chat.download', { name: file.name, size })}
+      title={t('chat.download', { name: file.name, size })}
     >
       <span className="file-sign">
         <Icon name="file" size={20} />

@@ -1,7 +1,8 @@
 /** Text as people wrote it, with addresses that can be followed. Never HTML. */
 import type { ReactNode } from 'react';
 
-const ADDRESS = /https?:\/\/[^\s<>"'，。；！？、（）《》「」]+/g;
+/** Only the characters of an address: Chinese text often follows without a space. */
+const ADDRESS = /https?:\/\/[\w\-.~:/?#[\]@!$&'()*+,;=%]+/g;
 
 /** Closing punctuation belongs to the sentence, not to the address. */
 const trimmed = (address: string): string => address.replace(/[.,;:!?)\]]+$/, '');

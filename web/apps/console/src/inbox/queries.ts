@@ -1,13 +1,11 @@
-/**
- * The conversation list's pages. Owns fetching and what of the live rows belongs to a list; its one rule: below the
- * last fetched row nothing is shown, for between unknown rows there could be others.
- */
-import { type Inbox, type InboxItem, rowsOf, unread } from '@qingniao/client/inbox';
-import { type InfiniteData, useInfiniteQuery } from '@tanstack/react-query';
+/** The conversation lists: pages fetched as they are needed, with the live rows over them. Owns when to fetch. */
+import { type Inbox, type InboxItem, unread } from '@qingniao/client/inbox';
+import { useInfiniteQuery } from '@tanstack/react-query';
 import { useMemo } from 'react';
 import { listConversations } from '../api/calls.ts';
-import type { Conversation, ConversationPage, Counts, View } from '../api/types.ts';
+import type { Counts, View } from '../api/types.ts';
 import { useLive, useRows } from '../live/context.tsx';
+import { cursorOf, horizonOf, within } from './horizon.ts';
 
 export interface List {
   readonly rows: readonly InboxItem[];
@@ -18,29 +16,6 @@ export interface List {
   readonly hasMore: boolean;
   loadMore(): void;
   retry(): void;
-}
-
-/** What a page is continued from: `time`, or for those waiting `since`. */
-export function cursorOf(view: View, row: Pick<Conversation, 'time' | 'since'>): number {
-  return view === 'waiting' ? row.since : row.time;
-}
-
-/** The live rows of a view that lie within what has been fetched. */
-export function within(
-  inbox: Inbox,
-  view: View,
-  me: number,
-  horizon: number | null,
-): readonly InboxItem[] {
-  const known = rowsOf(inbox, view, me).filter((row) => row.visitor.id !== '');
-  if (horizon === null) return known;
-  return known.filter((row) => (view === 'waiting' ? row.since <= horizon : row.time >= horizon));
-}
-
-function horizonOf(view: View, data: InfiniteData<ConversationPage>): number | null {
-  const page = data.pages.at(-1);
-  const last = page?.conversations.at(-1);
-  return page?.more === true && last !== undefined ? cursorOf(view, last) : null;
 }
 
 function usePages(view: View, q: string, enabled: boolean) {
@@ -74,7 +49,7 @@ export function useList(view: View, q: string, { enabled = true } = {}): List {
   const data = pages.data;
   const rows = useMemo(() => {
     if (data === undefined) return [];
-    if (q === '') return within(inbox, view, me.id, horizonOf(view, data));
+    if (q === '') return within(inbox, view, me.id, horizonOf(view, data.pages));
     const found = data.pages.flatMap((page) => page.conversations);
     return found.map((row) => inbox.get(row.id) ?? row);
   }, [data, inbox, view, q, me.id]);

@@ -28,7 +28,7 @@ interface RowsProps {
 export function Rows({ rows, view, open, hasMore, loadMore, onOrder }: RowsProps) {
   const { t } = useTranslation();
   const { me } = useLive();
-  const now = useNow(view === 'waiting' ? 1_000 : 20_000);
+  const now = useNow(rows.some((row) => row.status === 'waiting') ? 1_000 : 20_000);
   const scroller = useRef<HTMLDivElement>(null);
   const port = useViewport(scroller);
   const pointer = usePointer(scroller);

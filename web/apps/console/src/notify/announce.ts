@@ -1,28 +1,13 @@
 /**
- * Calling the agent back to the page. Owns what is worth a call: somebody began to wait, or one of mine replied.
- * Its one rule: an agent who is looking at the console is not called by it, and nothing is called twice.
+ * Calling the agent back to the page. Owns how: a notification, two notes. Its one rule: an agent who is looking at the console is not called by it, and nothing is called twice.
  */
-import type { InboxItem } from '@qingniao/client/inbox';
 import { useEffect, useRef } from 'react';
 import { useTranslation } from 'react-i18next';
 import { visitorName } from '../format/names.ts';
 import { useLive, useRows } from '../live/context.tsx';
 import { navigate } from '../router/router.ts';
 import { currentPrefs } from './prefs.ts';
-
-export type Reason = 'waiting' | 'message';
-
-/** Why the change of a row is worth a call, or null. Unknown before means that it was only just loaded. */
-export function worthACall(
-  before: InboxItem | undefined,
-  now: InboxItem,
-  me: number,
-): Reason | null {
-  if (before === undefined || before === now) return null;
-  if (now.status === 'waiting' && before.status !== 'waiting') return 'waiting';
-  const isMine = now.status === 'open' && now.assignee?.id === me;
-  return isMine && now.sender === 'v' && now.time > before.time ? 'message' : null;
-}
+import { worthACall } from './reasons.ts';
 
 export function useAnnouncements(): void {
   const { me } = useLive();

@@ -15,7 +15,7 @@ export function Blank(props: {
       <span className="blank-sign">
         <Icon name={icon} size={24} />
       </span>
-      <p className="blank-title">{title}</p>
+      <h2 className="blank-title">{title}</h2>
       {text !== undefined && <p className="blank-text">{text}</p>}
       {children}
     </div>

@@ -68,7 +68,6 @@ export function Rail({ user, page, calls, onKeys }: RailProps) {
       <a
         className={page === 'settings' ? 'rail-item rail-me rail-on' : 'rail-item rail-me'}
         aria-current={page === 'settings' ? 'page' : undefined}
-        aria-label={t('nav.settings')}
         title={`${user.name} · ${t('nav.settings')}`}
         {...linkTo({ name: 'settings' })}
       >
@@ -78,9 +77,7 @@ export function Rail({ user, page, calls, onKeys }: RailProps) {
           size={32}
           online={link.phase === 'online' && user.accepting}
         />
-        <span className="rail-word" aria-hidden="true">
-          {t('nav.me')}
-        </span>
+        <span className="rail-word rail-word-me">{t('nav.me')}</span>
       </a>
     </nav>
   );

@@ -27,7 +27,7 @@ export function EditableField(props: EditableProps) {
       <button
         type="button"
         className={isTitle ? 'editable editable-title' : 'editable'}
-        aria-label={`${t('visitor.edit', { field: label })}${shown === '' ? '' : `: ${shown}`}`}
+        aria-label={`${t('visitor.edit', { field: label })}: ${shown === '' ? t('visitor.empty') : shown}`}
         onClick={() => {
           isGivenUp.current = false;
           setText(value);

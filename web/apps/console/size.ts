@@ -4,16 +4,26 @@
  * Its one rule: over the budget the build fails.
  */
 import { gzipSync } from 'node:zlib';
+import type { Plugin } from 'vite';
 
 export const BUDGET_BYTES = 350 * 1024;
 
 /** Loaded before the first paint although not imported statically; the larger language stands for both. */
 const ALSO = /i18n[\\/]zh-CN\.json$/;
 
+/** What is read of the bundler's output. */
+interface Written {
+  readonly type: string;
+  readonly isEntry?: boolean;
+  readonly imports?: readonly string[];
+  readonly facadeModuleId?: string | null;
+  readonly viteMetadata?: { readonly importedCss: ReadonlySet<string> } | undefined;
+}
+
 /** The names of the files of the first view, from what the bundler wrote. */
-export function firstViewFiles(bundle) {
-  const files = new Set();
-  const visit = (name) => {
+export function firstViewFiles(bundle: Readonly<Record<string, Written>>): ReadonlySet<string> {
+  const files = new Set<string>();
+  const visit = (name: string): void => {
     const chunk = bundle[name];
     if (chunk === undefined || files.has(name)) return;
     files.add(name);
@@ -21,14 +31,13 @@ export function firstViewFiles(bundle) {
     for (const next of chunk.imports ?? []) visit(next);
   };
   for (const [name, chunk] of Object.entries(bundle)) {
-    if (chunk.type === 'chunk' && (chunk.isEntry || ALSO.test(chunk.facadeModuleId ?? '')))
-      visit(name);
+    if (chunk.isEntry === true || ALSO.test(chunk.facadeModuleId ?? '')) visit(name);
   }
   return files;
 }
 
 /** A Vite plugin that weighs the written bundle and refuses one above the budget. */
-export function firstViewBudget() {
+export function firstViewBudget(): Plugin {
   return {
     name: 'qingniao:first-view',
     apply: 'build',
@@ -37,6 +46,7 @@ export function firstViewBudget() {
       let total = 0;
       for (const name of firstViewFiles(bundle)) {
         const file = bundle[name];
+        if (file === undefined) continue;
         const bytes = gzipSync(file.type === 'chunk' ? file.code : file.source, {
           level: 9,
         }).length;

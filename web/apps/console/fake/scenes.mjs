@@ -1,0 +1,194 @@
+/** Every screen and state worth looking at, each with the steps that lead there. */
+import { Kind } from '@qingniao/protocol/frames';
+
+const phone = { width: 390, height: 844, scale: 2 };
+
+/** The visitor types and the bot writes, at once. */
+const busy = async ({ page, link }) => {
+  await page.waitForSelector('.bubble');
+  link.push({
+    kind: Kind.TYPING,
+    conversation: 1041,
+    on: true,
+    preview: '退款是原路返回吗',
+    sender: 'v',
+  });
+  link.push({
+    kind: Kind.TYPING,
+    conversation: 1038,
+    on: true,
+    preview: '发票抬头改成…',
+    sender: 'v',
+  });
+};
+
+const draft = async ({ page, link }) => {
+  await page.waitForSelector('.bubble, .card');
+  link.push({
+    kind: Kind.DELTA,
+    conversation: 1047,
+    draft: 1,
+    offset: 0,
+    text: 'The XL in navy is available now, and ships ',
+  });
+};
+
+const states = async ({ page }) => {
+  const field = page.locator('.composer textarea');
+  for (const text of ['好的,马上为您处理。', '拒收', '慢']) {
+    await field.fill(text);
+    await field.press('Enter');
+    await page.waitForTimeout(150);
+  }
+};
+
+const scrolledUp = async ({ page, link }) => {
+  await page.waitForSelector('.bubble');
+  await page.locator('.transcript').evaluate((box) => box.scrollTo({ top: 600 }));
+  await page.waitForTimeout(200);
+  link.say(1041, '在吗?');
+  link.say(1041, '我还有一个问题');
+};
+
+const wrong = async ({ page }) => {
+  await page.getByLabel('账号').fill('zhouning');
+  await page.getByLabel('密码', { exact: true }).fill('nonono');
+  await page.keyboard.press('Enter');
+};
+
+const tooMany = async (stage) => {
+  stage.house.tries = 3;
+  await wrong(stage);
+};
+
+const created = async ({ page }) => {
+  await page.getByRole('button', { name: '添加成员' }).click();
+  await page.getByLabel('姓名').fill('苏木');
+  await page.getByLabel('账号').fill('sumu');
+  await page.getByRole('button', { name: '创建' }).click();
+  await page.waitForSelector('.created');
+};
+
+const imported = async ({ page }) => {
+  await page.setInputFiles('input[type=file]', {
+    name: 'k.csv',
+    mimeType: 'text/csv',
+    buffer: Buffer.from('question,answer\n'),
+  });
+  await page.waitForSelector('.imported');
+  await page.locator('.knowledge-entry summary').first().click();
+};
+
+const note = async ({ page }) => {
+  await page.waitForSelector('.composer');
+  await page.keyboard.press('n');
+  await page.locator('.composer textarea').fill('她赶时间,优先处理取件。');
+};
+
+const uploads = async ({ page }) => {
+  await page.setInputFiles('.composer input[type=file]', {
+    name: '取件说明.png',
+    mimeType: 'image/png',
+    buffer: Buffer.from('x'),
+  });
+  await page.locator('.composer textarea').fill('这是取件说明,请查收。');
+};
+
+const closedToast = async ({ page }) => {
+  await page.waitForSelector('.composer textarea');
+  await page.locator('body').press('e');
+};
+
+const password = async ({ page }) => {
+  await page.getByLabel('新密码').fill('山雀飞过山 2026');
+};
+
+const lost = async ({ page, socket }) => {
+  await page.waitForSelector('.bubble');
+  await page.route('**/session/ticket', (route) => route.abort());
+  await socket.close({ code: 3001 });
+  await page.waitForTimeout(1_800);
+};
+
+export const scenes = [
+  { name: 'sign-in', user: null },
+  { name: 'sign-in-dark-en', user: null, locale: 'en', dark: true },
+  { name: 'sign-in-phone', user: null, ...phone },
+  { name: 'sign-in-wrong', user: null, act: wrong },
+  { name: 'sign-in-too-many', user: null, act: tooMany },
+  { name: 'password', mustChange: true, act: password },
+  { name: 'password-phone', mustChange: true, ...phone },
+  { name: 'inbox-mine' },
+  { name: 'inbox-waiting', path: '?view=waiting' },
+  { name: 'inbox-all', path: '?view=all' },
+  { name: 'inbox-all-dark-en', path: '?view=all', dark: true, locale: 'en' },
+  { name: 'inbox-empty', empty: true },
+  { name: 'inbox-empty-all', empty: true, path: '?view=all' },
+  {
+    name: 'inbox-search-none',
+    path: '?view=all',
+    act: ({ page }) => page.locator('.search input').fill('没有这个人'),
+  },
+  { name: 'inbox-loading', stall: ['/conversations'] },
+  { name: 'inbox-error', break: ['/conversations'] },
+  { name: 'inbox-crowd', path: '?view=all', crowd: 10_000 },
+  { name: 'inbox-phone', ...phone },
+  { name: 'inbox-phone-all', ...phone, path: '?view=all' },
+  { name: 'inbox-phone-dark', ...phone, path: '?view=all', dark: true },
+  { name: 'chat-mine', path: 'c/1041', act: busy },
+  { name: 'chat-mine-dark', path: 'c/1041', dark: true, act: busy },
+  { name: 'chat-mine-en', path: 'c/1041', locale: 'en' },
+  {
+    name: 'chat-top',
+    path: 'c/1041',
+    act: ({ page }) => page.locator('.transcript').evaluate((box) => box.scrollTo({ top: 0 })),
+  },
+  {
+    name: 'chat-steps',
+    path: 'c/1041',
+    act: async ({ page }) => {
+      await page.locator('.steps summary').nth(1).click();
+      await page.locator('.cite').nth(1).click();
+    },
+  },
+  { name: 'chat-states', path: 'c/1041', act: states },
+  { name: 'chat-scrolled', path: 'c/1041', long: 300, act: scrolledUp },
+  { name: 'chat-note', path: 'c/1041', act: note },
+  { name: 'chat-uploads', path: 'c/1041', act: uploads },
+  { name: 'chat-closed-toast', path: 'c/1041', act: closedToast },
+  { name: 'chat-waiting', path: 'c/1052?view=waiting' },
+  { name: 'chat-bot-draft', path: 'c/1047?view=all', act: draft },
+  { name: 'chat-other', path: 'c/1029?view=all' },
+  { name: 'chat-closed', path: 'c/1003?view=all' },
+  { name: 'chat-not-found', path: 'c/99999' },
+  { name: 'chat-offline', path: 'c/1041', act: lost },
+  { name: 'chat-medium', path: 'c/1041', width: 1024, height: 768 },
+  { name: 'chat-phone', ...phone, path: 'c/1041', act: busy },
+  { name: 'chat-phone-dark', ...phone, path: 'c/1041', dark: true },
+  { name: 'chat-phone-waiting', ...phone, path: 'c/1052?view=waiting' },
+  { name: 'chat-phone-other', ...phone, path: 'c/1029?view=all' },
+  { name: 'panel-phone', ...phone, path: 'c/1041/visitor' },
+  {
+    name: 'panel-edit',
+    path: 'c/1041',
+    act: ({ page }) => page.getByRole('button', { name: /修改电话/ }).click(),
+  },
+  { name: 'keys', path: 'c/1041', act: ({ page }) => page.locator('body').press('?') },
+  {
+    name: 'keys-dark-en',
+    path: 'c/1041',
+    dark: true,
+    locale: 'en',
+    act: ({ page }) => page.locator('body').press('?'),
+  },
+  { name: 'knowledge', path: 'knowledge', user: 'admin', act: imported },
+  { name: 'knowledge-dark-en', path: 'knowledge', locale: 'en', dark: true },
+  { name: 'knowledge-phone', path: 'knowledge', ...phone },
+  { name: 'team', path: 'team', user: 'admin' },
+  { name: 'team-created', path: 'team', user: 'admin', act: created },
+  { name: 'team-phone', path: 'team', user: 'admin', ...phone },
+  { name: 'team-no-permission', path: 'team' },
+  { name: 'settings', path: 'settings' },
+  { name: 'settings-dark-en', path: 'settings', dark: true, locale: 'en' },
+  { name: 'settings-phone', path: 'settings', ...phone },
+];

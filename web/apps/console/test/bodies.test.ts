@@ -1,0 +1,74 @@
+import type { Body } from '@qingniao/protocol/frames';
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import {
+  answerOf,
+  fileOf,
+  fileUrl,
+  isImage,
+  plainOf,
+  ratingOf,
+  statusOf,
+  stepLine,
+  stepOf,
+} from '../src/chat/bodies.ts';
+import { fitted } from '../src/chat/file-card.tsx';
+
+const body = fc.oneof(
+  fc.string(),
+  fc.constant(null),
+  fc.dictionary(fc.string(), fc.jsonValue()),
+) as fc.Arbitrary<Body>;
+
+test('no body, however strange, is a fault', () => {
+  fc.assert(
+    fc.property(body, (strange) => {
+      for (const read of [answerOf, fileOf, plainOf, ratingOf, statusOf, stepLine, stepOf])
+        read(strange);
+    }),
+  );
+});
+
+test('an answer keeps what is well formed and leaves out the rest', () => {
+  const answer = answerOf({
+    text: 'Yes',
+    cites: [{ id: 'k1', title: '规则', quote: 'q' }, 7],
+    options: ['a', 3],
+    confidence: 0.9,
+  });
+  expect(answer).toEqual({
+    text: 'Yes',
+    cites: [{ id: 'k1', title: '规则', quote: 'q' }],
+    options: ['a'],
+    confidence: 0.9,
+    bot: '',
+    tookMs: null,
+    isPartial: false,
+  });
+});
+
+test('a status without a known goal is none', () => {
+  expect(statusOf({ from: 'bot', to: 'elsewhere' })).toBeNull();
+  expect(statusOf({ from: 'bot', to: 'open', agent: { id: 3, name: '周宁' } })?.agent).toBe('周宁');
+});
+
+test('a file address cannot leave its folder', () => {
+  expect(fileUrl({ id: '../api/v1/session' })).toBe('/files/..%2Fapi%2Fv1%2Fsession');
+});
+
+test('only pictures that the server shows are shown', () => {
+  expect(isImage({ mime: 'image/png' })).toBe(true);
+  expect(isImage({ mime: 'image/svg+xml' })).toBe(false);
+});
+
+test('a picture keeps its shape within the bounds', () => {
+  expect(fitted({ w: 900, h: 620 })).toEqual({ width: 320, height: 220 });
+  expect(fitted({ w: 100, h: 80 })).toEqual({ width: 100, height: 80 });
+  expect(fitted({ w: null, h: null })).toEqual({ width: 200, height: 200 });
+  expect(fitted({ w: 4000, h: 10 })).toEqual({ width: 320, height: 48 });
+});
+
+test('a step says its reason first', () => {
+  expect(stepLine({ node: 'n', why: '把握 0.93' })).toBe('把握 0.93');
+  expect(stepLine({ node: 'n', score: 0.934 })).toBe('node n · score 0.93');
+});

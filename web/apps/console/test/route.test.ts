@@ -1,0 +1,39 @@
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { format, HOME, parse, type Route } from '../src/router/route.ts';
+
+const view = fc.constantFrom('mine', 'waiting', 'all' as const);
+const route: fc.Arbitrary<Route> = fc.oneof(
+  fc.record({
+    name: fc.constant('inbox' as const),
+    view,
+    id: fc.constant(null),
+    panel: fc.constant(false),
+  }),
+  fc.record({
+    name: fc.constant('inbox' as const),
+    view,
+    id: fc.integer({ min: 1 }),
+    panel: fc.boolean(),
+  }),
+  fc.record({ name: fc.constantFrom('knowledge', 'team', 'settings' as const) }),
+) as fc.Arbitrary<Route>;
+
+test('an address leads back to its route', () => {
+  fc.assert(
+    fc.property(route, (given) => {
+      const [path = '', search = ''] = format(given).split('?');
+      expect(parse(path, search)).toEqual(given);
+    }),
+  );
+});
+
+test('any address leads somewhere', () => {
+  fc.assert(
+    fc.property(fc.string(), fc.string(), (path, search) => parse(path, search).name !== undefined),
+  );
+});
+
+test.each(['c/0', 'c/-4', 'c/1e99', 'c/abc', 'c', 'nowhere/at/all'])('%s leads home', (path) => {
+  expect(parse(path, '')).toEqual(HOME);
+});
