@@ -18,8 +18,8 @@ AI_DEVICE: Final = "b"
 """Device of the bot: its `n` is the `seq` of the visitor's entry that it dealt with."""
 
 DEVICES_KEPT: Final = 32
-"""Senders remembered per conversation; the one silent for longest is forgotten beyond that. A
-forgotten device that comes back is asked to start over with `n` = 1 (error HOLE)."""
+"""Senders remembered per head; beyond that the one silent for longest is let go. The log keeps its
+number elsewhere and brings it back before a message of that device is decided."""
 
 PREVIEW_CHARS: Final = 80
 
@@ -70,14 +70,19 @@ def preview_of(entry_type: int, body: object) -> str:
     return text[:PREVIEW_CHARS]
 
 
-def fold(head: Head, entry: Entry, device: str, n: int) -> None:
-    """Bring `head` up to `entry`, which was sent as the `n`-th of `device` ("" for none)."""
+def fold(head: Head, entry: Entry, device: str, n: int) -> tuple[str, tuple[int, int]] | None:
+    """Bring `head` up to `entry`, which was sent as the `n`-th of `device` ("" for none).
+
+    Returns the device that had to be let go for it, with its `(n, seq)`.
+    """
     head.last = seq = entry.seq
+    forgotten: tuple[str, tuple[int, int]] | None = None
     if device:
         devices = head.devices
         devices[device] = (n, seq)
         if len(devices) > DEVICES_KEPT:
-            del devices[min(devices, key=lambda name: devices[name][1])]
+            oldest = min(devices, key=lambda name: devices[name][1])
+            forgotten = oldest, devices.pop(oldest)
     kind = entry.type
     if kind == EntryType.TEXT:
         body = entry.body
@@ -97,6 +102,7 @@ def fold(head: Head, entry: Entry, device: str, n: int) -> None:
         head.time, head.sender = entry.time, entry.sender
         if entry.sender == "v":
             head.asked = seq
+    return forgotten
 
 
 def _fold_status(head: Head, entry: Entry) -> None:

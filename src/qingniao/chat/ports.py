@@ -41,6 +41,10 @@ class MessageLog(Protocol):
         """Many at once; unknown ones are left out."""
         ...
 
+    async def sent(self, conversation: int, device: str) -> int:
+        """The highest `n` stored for a device (`sender/device`); 0 for none. Never forgotten."""
+        ...
+
     async def read(self, conversation: int, after: int, limit: int) -> list[bytes]:
         """Up to `limit` stored `entry` frames (MessagePack) with `seq` > `after`, ascending."""
         ...

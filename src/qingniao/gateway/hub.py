@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import msgspec
 
-from qingniao.bus.base import Audience, News, Published, SignOut, Told, Whisper
+from qingniao.bus.base import Attendance, Audience, News, Published, SignOut, Told, Whisper
 from qingniao.chat.head import Head
 from qingniao.chat.view import AGENTS_ONLY, for_visitor, standing
 from qingniao.gateway.connection import Connection, Request
@@ -87,7 +87,9 @@ class Hub:
         who = f"a:{session.agent}" if session.agent else f"v:{session.visitor}"
         presence = self.services.presence
         changed = presence.enter(who) if came else presence.leave(who)
-        if changed and not session.agent:
+        if changed and session.agent:
+            self.services.fanout.publish(Attendance(session.agent, came))
+        elif changed:
             frame = MSGPACK.encode(State(session.conversation, {"online": came}))
             self.services.fanout.publish(
                 Whisper(session.conversation, frame, "agents", droppable=False, lists=True)
@@ -145,7 +147,7 @@ class Hub:
         for conversation, after in cursors.items():
             head = await self._head(connection, conversation)
             if head is not None:
-                standings.append((conversation, self._standing(connection, head, after)))
+                standings.append((conversation, await self._standing(connection, head, after)))
         self._sessions += 1
         connection.send(Welcome(f"s{self._sessions:x}", now, session.limits, standings))
         self._present(connection, came=True)
@@ -166,12 +168,13 @@ class Hub:
             return Head(conversation, connection.session.visitor)
         return head
 
-    def _standing(self, connection: Connection, head: Head, after: int) -> dict[str, Any]:
+    async def _standing(self, connection: Connection, head: Head, after: int) -> dict[str, Any]:
         session = connection.session
+        device = f"{session.sender}/{session.device}"
         fields = standing(head, agent=session.is_agent)
         after = min(max(after, 0), head.last)
         fields["from"] = max(after, head.last - session.limits.replay) + 1
-        fields["n"] = head.devices.get(f"{session.sender}/{session.device}", (0, 0))[0]
+        fields["n"] = await self.services.log.sent(head.conversation, device)
         if session.is_agent:
             fields["online"] = self.services.presence.is_online(f"v:{head.visitor}")
         return fields
@@ -181,7 +184,7 @@ class Hub:
         if head is None:
             connection.send(Error(conversation, 0, Code.NOT_YOURS, "No such conversation.", False))
             return
-        fields = self._standing(connection, head, after)
+        fields = await self._standing(connection, head, after)
         connection.send(State(conversation, fields))
         await self._join(connection, conversation, fields["from"] - 1)
 

@@ -1,28 +1,33 @@
 """The message log on RocksDB: one folder, one writing process.
 
 Owns the log and the cache of heads; refuses to decide anything (that is `chat.intake`).
-Rule: what `commit` returns is on disk; a head in the cache is never ahead of a failed write.
+Rule: what `commit` returns is on disk, and so is everything that a head in the cache says: a commit
+works on copies, which take their place after the write.
 
 Keys (big-endian, so that a conversation's entries lie together in order)::
 
     e <conversation:8> <seq:8>   len(device):1 device n:4 entry-frame    one entry
     h <conversation:8>           Head                                    a snapshot, see below
     m <role:1> <conversation:8>  ""                                      `role` owes work
+    d <conversation:8> <device>  (n, seq)                                a device the head let go
 
 A head is written when the conversation changes hands and every `SNAPSHOT_EVERY` entries; in between
 it is the snapshot folded with the entries after it, which keeps the bytes written per message low.
+A head remembers the devices that sent last; the others keep their number under a key of their own,
+for a message that comes again after months is still a repeat.
 """
 
 import asyncio
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from copy import copy
 from pathlib import Path
 from typing import Final
 
 import msgspec
 from rocksdict import Options, Rdict, WriteBatch, WriteOptions
 
-from qingniao.chat.head import Head, fold
+from qingniao.chat.head import DEVICES_KEPT, Head, fold
 from qingniao.chat.intake import Decision, Intent, Message, Rename, decide
 from qingniao.chat.lifecycle import Status
 from qingniao.chat.ports import Role
@@ -41,6 +46,7 @@ _ROLES: Final = {Role.AI: b"a", Role.ASSIGNMENT: b"s", Role.INDEX: b"i"}
 _encode: Final = msgspec.msgpack.Encoder().encode
 _decode_entry: Final = msgspec.msgpack.Decoder(Entry).decode
 _decode_head: Final = msgspec.msgpack.Decoder(Head).decode
+_decode_device: Final = msgspec.msgpack.Decoder(tuple[int, int]).decode
 
 
 def _entry_key(conversation: int, seq: int) -> bytes:
@@ -53,6 +59,10 @@ def _head_key(conversation: int) -> bytes:
 
 def _mark_key(role: Role, conversation: int) -> bytes:
     return b"m" + _ROLES[role] + conversation.to_bytes(8, "big")
+
+
+def _device_key(conversation: int, device: str) -> bytes:
+    return b"d" + conversation.to_bytes(8, "big") + device.encode()
 
 
 def _record(device: str, n: int, frame: bytes) -> bytes:
@@ -103,6 +113,7 @@ class RocksMessageLog:
         self._lazy = WriteOptions()
         self._snapshot_every = snapshot_every
         self._heads: dict[int, Head] = {}
+        self._in_flight: dict[int, Head] = {}
         self._snapshots: dict[int, int] = {}
         self._unsaved: set[int] = set()
         self._marks = {role: self._load_marks(role) for role in Role}
@@ -113,77 +124,130 @@ class RocksMessageLog:
     async def commit(self, intents: Sequence[Intent], now_ms: int) -> list[Decision]:
         """See `MessageLog.commit`. Decides on the caller's thread, writes on the writer's."""
         batch = WriteBatch(raw_mode=True)
-        # Conversation → its head and the status its stored snapshot has (None: none stored).
-        touched: dict[int, tuple[Head, Status | None]] = {}
-        decisions: list[Decision] = []
-        for intent in intents:
-            conversation = intent.conversation
-            head = self._find(conversation) or self._create(intent)
-            if head is None:
-                text = "No such conversation."
-                decisions.append(Decision(intent, [], code=Code.NOT_YOURS, text=text))
-                continue
-            if conversation not in touched:
-                touched[conversation] = (head, head.status if head.last else None)
-            decision = decide(head, intent, now_ms)
-            decisions.append(decision)
-            if type(intent) is Rename:
-                head.visitor_name = intent.name
-                touched[conversation] = (head, None)
-            device, n = decision.device, decision.n
-            for entry in decision.entries:
-                frame = _encode(entry)
-                decision.frames.append(frame)
-                batch.put(_entry_key(conversation, entry.seq), _record(device, n, frame))
-                fold(head, entry, device, n)
-        marked = self._finish(batch, touched)
+        touched: dict[int, Head] = {}
+        decisions = [self._append(batch, touched, intent, now_ms) for intent in intents]
+        saved, marked = self._finish(batch, touched)
         if not batch.is_empty():
+            self._in_flight = touched
             try:
                 await self._write(batch, self._sync)
-            except StorageError:
-                for conversation in touched:
-                    self._forget(conversation)
-                for role, conversation in marked:
-                    self._marks[role].discard(conversation)
+            except asyncio.CancelledError:
+                self._reload(touched)
                 raise
-        self._evict(touched)
+            finally:
+                self._in_flight = {}
+        for conversation, head in touched.items():
+            self._install(conversation, head, is_saved=conversation in saved)
+        for role, conversation in marked:
+            self._marks[role].add(conversation)
+        self._evict()
         return decisions
 
-    def _create(self, intent: Intent) -> Head | None:
-        if type(intent) is not Message or not intent.visitor:
-            return None
-        head = self._heads[intent.conversation] = Head(intent.conversation, intent.visitor)
-        return head
+    def _append(
+        self, batch: WriteBatch, touched: dict[int, Head], intent: Intent, now_ms: int
+    ) -> Decision:
+        """Decide one intent and put what comes of it into the batch and the copied head."""
+        conversation = intent.conversation
+        head = touched.get(conversation) or self._copy(intent)
+        if head is None:
+            return Decision(intent, [], code=Code.NOT_YOURS, text="No such conversation.")
+        recalled = self._recall(head, intent) if type(intent) is Message else ""
+        decision = decide(head, intent, now_ms)
+        if type(intent) is Rename:
+            head.visitor_name = intent.name
+        elif not decision.entries:
+            if recalled:
+                del head.devices[recalled]
+            return decision
+        touched[conversation] = head
+        device, n = decision.device, decision.n
+        for entry in decision.entries:
+            frame = _encode(entry)
+            decision.frames.append(frame)
+            batch.put(_entry_key(conversation, entry.seq), _record(device, n, frame))
+            forgotten = fold(head, entry, device, n)
+            if forgotten is not None:
+                name, sent = forgotten
+                batch.put(_device_key(conversation, name), _encode(sent))
+        return decision
+
+    def _copy(self, intent: Intent) -> Head | None:
+        head = self._find(intent.conversation)
+        if head is not None:
+            copied = copy(head)
+            copied.devices = dict(head.devices)
+            return copied
+        if type(intent) is Message and intent.visitor:
+            return Head(intent.conversation, intent.visitor)
+        return None
+
+    def _recall(self, head: Head, message: Message) -> str:
+        """Bring back what the head let go of the sender, so that a repeat is known as one.
+
+        Returns the device that came back, "" for none.
+        """
+        device = f"{message.sender}/{message.device}"
+        if device in head.devices or len(head.devices) < DEVICES_KEPT:
+            return ""
+        sent = self._let_go(head.conversation, device)
+        if sent is None:
+            return ""
+        head.devices[device] = sent
+        return device
+
+    def _let_go(self, conversation: int, device: str) -> tuple[int, int] | None:
+        stored = self._db.get(_device_key(conversation, device))
+        return None if stored is None else _decode_device(stored)
 
     def _finish(
-        self, batch: WriteBatch, touched: dict[int, tuple[Head, Status | None]]
-    ) -> list[tuple[Role, int]]:
-        """Put snapshots and marks of the conversations in this batch; returns the new marks."""
+        self, batch: WriteBatch, touched: dict[int, Head]
+    ) -> tuple[set[int], list[tuple[Role, int]]]:
+        """Put snapshots and marks of the conversations in this batch; returns what was put."""
+        saved: set[int] = set()
         marked: list[tuple[Role, int]] = []
-        for conversation, (head, was) in touched.items():
-            if not head.last:
-                continue
+        for conversation, head in touched.items():
+            before = self._heads.get(conversation)
+            is_new = before is None or before.visitor_name != head.visitor_name
             since = head.last - self._snapshots.get(conversation, 0)
-            if was is not head.status or since >= self._snapshot_every:
+            if is_new or before.status is not head.status or since >= self._snapshot_every:  # type: ignore[union-attr]
                 batch.put(_head_key(conversation), _encode(head))
-                self._snapshots[conversation] = head.last
-                self._unsaved.discard(conversation)
+                saved.add(conversation)
             for role, marks in self._marks.items():
                 if conversation not in marks and _owes(head, role):
-                    marks.add(conversation)
                     marked.append((role, conversation))
                     batch.put(_mark_key(role, conversation), b"")
-        return marked
+        return saved, marked
+
+    def _install(self, conversation: int, head: Head, *, is_saved: bool) -> None:
+        before = self._heads.get(conversation)
+        if before is not None:
+            # Somebody may have read on while this was being written.
+            if (before.read_visitor, before.read_agent) == (head.read_visitor, head.read_agent):
+                if is_saved:
+                    self._unsaved.discard(conversation)
+            else:
+                head.read_visitor = max(head.read_visitor, before.read_visitor)
+                head.read_agent = max(head.read_agent, before.read_agent)
+        self._heads[conversation] = head
+        if is_saved:
+            self._snapshots[conversation] = head.last
 
     async def head(self, conversation: int) -> Head | None:
         """See `MessageLog.head`."""
-        head = self._find(conversation)
-        return head if head is not None and head.last else None
+        return self._find(conversation)
 
     async def heads(self, conversations: Iterable[int]) -> dict[int, Head]:
         """See `MessageLog.heads`."""
         found = {c: self._find(c) for c in conversations}
-        return {c: head for c, head in found.items() if head is not None and head.last}
+        self._evict()
+        return {c: head for c, head in found.items() if head is not None}
+
+    async def sent(self, conversation: int, device: str) -> int:
+        """See `MessageLog.sent`."""
+        head = self._find(conversation)
+        if head is None:
+            return 0
+        return (head.devices.get(device) or self._let_go(conversation, device) or (0, 0))[0]
 
     async def read(self, conversation: int, after: int, limit: int) -> list[bytes]:
         """See `MessageLog.read`."""
@@ -214,10 +278,14 @@ class RocksMessageLog:
         batch = WriteBatch(raw_mode=True)
         for conversation in unsaved:
             head = self._heads.get(conversation)
-            if head is not None and head.last:
+            if head is not None:
                 batch.put(_head_key(conversation), _encode(head))
         if not batch.is_empty():
-            await self._write(batch, self._lazy)
+            try:
+                await self._write(batch, self._lazy)
+            except StorageError:
+                self._unsaved |= unsaved
+                raise
 
     def marked(self, role: Role) -> list[int]:
         """See `MessageLog.marked`."""
@@ -228,9 +296,12 @@ class RocksMessageLog:
         batch = WriteBatch(raw_mode=True)
         marks = self._marks[role]
         for conversation, seq in seen:
-            head = self._find(conversation)
-            newer = head is not None and (
+            # What is being written may fail or not: the mark stays if either owes the work.
+            heads = (self._find(conversation), self._in_flight.get(conversation))
+            newer = any(
                 head.last > seq if role is Role.INDEX else _owes(head, role)
+                for head in heads
+                if head is not None
             )
             if conversation in marks and not newer:
                 marks.discard(conversation)
@@ -282,18 +353,22 @@ class RocksMessageLog:
             fold(head, _decode_entry(_frame_of(record)), device, n)
         return head
 
-    def _forget(self, conversation: int) -> None:
-        self._heads.pop(conversation, None)
-        self._snapshots.pop(conversation, None)
-        self._unsaved.discard(conversation)
+    def _reload(self, conversations: Iterable[int]) -> None:
+        """A write has ended and nobody waited to hear how: the disk knows."""
+        for conversation in conversations:
+            self._heads.pop(conversation, None)
+            self._snapshots.pop(conversation, None)
+            self._unsaved.discard(conversation)
+        self._marks = {role: self._load_marks(role) for role in Role}
 
-    def _evict(self, in_use: dict[int, tuple[Head, Status | None]]) -> None:
+    def _evict(self) -> None:
         surplus = len(self._heads) - HEADS_KEPT
         if surplus <= 0:
             return
         for conversation in list(self._heads)[: surplus + HEADS_KEPT // 10]:
-            if conversation not in in_use and conversation not in self._unsaved:
-                self._forget(conversation)
+            if conversation not in self._unsaved:
+                del self._heads[conversation]
+                self._snapshots.pop(conversation, None)
 
     def _records(self, conversation: int, after: int, limit: int) -> Iterator[bytes]:
         prefix = _entry_key(conversation, 0)[:9]
@@ -320,7 +395,7 @@ class RocksMessageLog:
 def _start_error(path: Path, exc: Exception) -> StartError:
     reason = str(exc)
     lowered = reason.lower()
-    if "lock" in lowered:
+    if "/LOCK:" in reason:
         return StartError(
             f"The data folder {path.parent} is in use by another Qingniao process. "
             "Stop that one, or set QINGNIAO_DATA to another folder."
