@@ -10,6 +10,7 @@ from typing import Literal, Protocol
 from msgspec import Struct
 
 __all__ = [
+    "Attendance",
     "Audience",
     "Fanout",
     "News",
@@ -64,7 +65,14 @@ class SignOut(Struct, frozen=True, gc=False):
     session: str
 
 
-Published = News | Whisper | SignOut
+class Attendance(Struct, frozen=True, gc=False):
+    """An agent came (first connection) or left (last one)."""
+
+    agent: int
+    is_here: bool
+
+
+Published = News | Whisper | SignOut | Attendance
 
 
 class Fanout(Protocol):

@@ -12,7 +12,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from qingniao.bus.base import Fanout, News, Presence, Published, Whisper
+from qingniao.bus.base import Attendance, Fanout, News, Presence, Published, Whisper
 from qingniao.chat.head import Head
 from qingniao.chat.intake import Decision, Intent, Move
 from qingniao.chat.lifecycle import Event, Status, Why
@@ -78,7 +78,7 @@ class AssignmentWorker:
         self._absent: dict[int, int] = {}
         self._gaps: deque[int] = deque(maxlen=_GAPS)
         self._last_given = 0
-        self._told: dict[int, tuple[int, int]] = {}
+        self._told: dict[int, tuple[int, bool]] = {}
         self._moved: set[int] = set()
         self._wake = asyncio.Event()
 
@@ -105,6 +105,8 @@ class AssignmentWorker:
         if type(item) is News and item.moved:
             self._moved.add(item.conversation)
             self._wake.set()
+        elif type(item) is Attendance:
+            self._wake.set()
         elif type(item) is Whisper and item.lists and item.conversation in self._told:
             # The visitor may just have come back: tell them their place again.
             del self._told[item.conversation]
@@ -116,11 +118,12 @@ class AssignmentWorker:
         for head in (await self._message_log.heads(moved)).values():
             self._follow(head)
         waiting = await self._waiting()
+        agents: Sequence[Agent] = ()
         if waiting or self._open:
             agents = await self._present_agents()
             await self._give_back(agents)
             waiting = await self._give_out(waiting, agents)
-        self._tell(waiting)
+        self._tell(waiting, is_staffed=any(agent.accepting for agent in agents))
 
     def _follow(self, head: Head) -> None:
         if head.status is Status.OPEN:
@@ -183,15 +186,15 @@ class AssignmentWorker:
             self._last_given = now
         return []
 
-    def _tell(self, waiting: Sequence[Head]) -> None:
-        """Every waiting visitor hears their position when it changes."""
+    def _tell(self, waiting: Sequence[Head], *, is_staffed: bool) -> None:
+        """Every waiting visitor hears their position, and whether anybody is there, on change."""
         gap_s = sum(self._gaps) / len(self._gaps) / 1000 if self._gaps else 0.0
-        told: dict[int, tuple[int, int]] = {}
+        told: dict[int, tuple[int, bool]] = {}
         for ahead, head in enumerate(waiting[:_TOLD]):
-            told[head.conversation] = place = (ahead, round(gap_s * (ahead + 1)))
-            before = self._told.get(head.conversation)
-            if before is None or before[0] != ahead:
-                fields = {"queue": {"ahead": place[0], "eta_s": place[1]}}
+            told[head.conversation] = place = (ahead, is_staffed)
+            if self._told.get(head.conversation) != place:
+                eta_s = round(gap_s * (ahead + 1)) if is_staffed else 0
+                fields = {"queue": {"ahead": ahead, "eta_s": eta_s, "staffed": is_staffed}}
                 frame = MSGPACK.encode(State(head.conversation, fields))
                 self._fanout.publish(Whisper(head.conversation, frame, droppable=False))
         self._told = told
