@@ -35,9 +35,10 @@ class Moderate(_Effect, frozen=True, tag="moderate"):
 
 
 class Classify(_Effect, frozen=True, tag="classify"):
-    """Find out what it is about. Answered by `Classified`."""
+    """Find out what it is about. Answered by `Classified`; `by_clause`: also what its parts are."""
 
     text: str
+    by_clause: bool = False
 
 
 class Search(_Effect, frozen=True, tag="search"):

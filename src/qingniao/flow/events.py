@@ -14,6 +14,7 @@ __all__ = [
     "Classified",
     "Event",
     "Found",
+    "Guess",
     "Hit",
     "Moderated",
     "ServiceFailed",
@@ -41,10 +42,19 @@ class Moderated(_Event, frozen=True, tag="moderated"):
     words: tuple[str, ...] = ()
 
 
+class Guess(Struct, frozen=True, kw_only=True):
+    """A clause of a message, what it is likeliest about, and how likely that is."""
+
+    text: str
+    intent: str
+    confidence: float
+
+
 class Classified(_Event, frozen=True, tag="classified"):
     """What the message is about and how it is meant. `intent` is empty when nothing fits.
 
-    `why` names the rules and intents behind `wants_person` and `angry`.
+    `why` names the rules and intents behind `wants_person` and `angry`. `clauses` holds
+    each of its clauses in order, if they were asked for and there is more than one.
     """
 
     intent: str = ""
@@ -52,6 +62,7 @@ class Classified(_Event, frozen=True, tag="classified"):
     wants_person: bool = False
     angry: bool = False
     why: tuple[str, ...] = ()
+    clauses: tuple[Guess, ...] = ()
 
 
 class Hit(Struct, frozen=True, kw_only=True, omit_defaults=True):

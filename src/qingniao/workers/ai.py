@@ -8,7 +8,7 @@ import asyncio
 import time
 from typing import Final
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from qingniao.bots.base import BotMisconfigured, Query
 from qingniao.chat.head import Head
@@ -16,11 +16,19 @@ from qingniao.chat.lifecycle import Status
 from qingniao.errors import Busy, StorageError
 from qingniao.flow.effects import AskBot, Classify, Effect, Handoff, Moderate, Passed, Say, Search
 from qingniao.flow.engine import step
-from qingniao.flow.events import BotFailed, Classified, Event, ServiceFailed, TimedOut, VisitorSaid
+from qingniao.flow.events import (
+    BotFailed,
+    Classified,
+    Event,
+    Guess,
+    ServiceFailed,
+    TimedOut,
+    VisitorSaid,
+)
 from qingniao.log import get_logger
 from qingniao.protocol.frames import EntryType
 from qingniao.workers.bot_reply import Listener, Taken, Timer
-from qingniao.workers.language import locale_of
+from qingniao.workers.language import clauses, locale_of
 from qingniao.workers.ports import Bots, Locales, Log, Plans, PublishDelta, Senses, Submit
 from qingniao.workers.run import Run
 from qingniao.workers.transcript import read
@@ -147,7 +155,7 @@ class AIWorker:
                     case Moderate():
                         return await self._senses.moderate(request.text)
                     case Classify():
-                        return await self._senses.classify(request.text)
+                        return await self._classify(request)
                     case Search():
                         return await self._senses.search(request.text, request.limit)
         except TimeoutError:
@@ -155,6 +163,17 @@ class AIWorker:
         except Exception as exc:
             _log.error("sense_failed", exc=exc, sense=type(request).__name__)
             return ServiceFailed(reason=f"{type(request).__name__} failed.")
+
+    async def _classify(self, request: Classify) -> Classified:
+        whole = await self._senses.classify(request.text)
+        parts = clauses(request.text) if request.by_clause else ()
+        if len(parts) < 2:
+            return whole
+        guesses = []
+        for part in parts:
+            heard = await self._senses.classify(part)
+            guesses.append(Guess(text=part, intent=heard.intent, confidence=heard.confidence))
+        return structs.replace(whole, clauses=tuple(guesses))
 
     async def _ask(self, run: Run, ask: AskBot) -> Event | Taken:
         try:

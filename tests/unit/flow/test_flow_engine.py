@@ -128,7 +128,7 @@ def test_the_reply_to_a_question_asked_back_enters_there(plan: Plan) -> None:
     state, effects = step(plan, waiting, VisitorSaid(text="1"))
     assert effects[-1] == Moderate(text="A?")
     state, effects = step(plan, state, Moderated(verdict="clean"))
-    assert effects[-1] == Classify(text="A?")
+    assert effects[-1] == Classify(text="A?", by_clause=True)
 
 
 def test_facts_are_forgotten_with_the_question(plan: Plan) -> None:

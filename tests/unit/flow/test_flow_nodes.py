@@ -14,6 +14,7 @@ from qingniao.flow.events import (
     Classified,
     Event,
     Found,
+    Guess,
     Hit,
     Moderated,
     ServiceFailed,
@@ -29,7 +30,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
         "threshold": 0.6,
         "routes": [
             {"port": "greeting", "intents": ["greeting", "hi"]},
-            {"port": "chitchat", "intents": ["chitchat"], "at": 0.8},
+            {"port": "chitchat", "intents": ["chitchat"], "at": 0.8, "alone": True},
         ],
     },
     "ask_back": {"text": TEXT, "text_alone": {"zh-CN": "没有"}},
@@ -102,8 +103,40 @@ def test_intent_chooses_person_before_anger_before_topic(event: Event, port: str
     assert resume("intent", event).port == port
 
 
-def test_intent_asks_for_the_text() -> None:
-    assert enter("intent", scene("你好")).effects == (Classify(text="你好"),)
+def test_intent_asks_for_clauses_if_a_way_wants_to_be_alone() -> None:
+    assert enter("intent", scene("你好")).effects == (Classify(text="你好", by_clause=True),)
+    assert enter("intent", scene("你好"), routes=[]).effects == (Classify(text="你好"),)
+
+
+@pytest.mark.parametrize(
+    ("clauses", "port"),
+    [
+        ({}, "chitchat"),
+        ({"chitchat": 0.9}, "chitchat"),
+        ({"chitchat": 0.9, "refund": 0.5}, "other"),
+        ({"chitchat": 0.9, "refund": 0.49}, "chitchat"),
+    ],
+)
+def test_intent_hears_a_question_beside_small_talk(clauses: dict[str, float], port: str) -> None:
+    guesses = tuple(Guess(text=f"{n},", intent=n, confidence=c) for n, c in clauses.items())
+    event = Classified(intent="chitchat", confidence=0.9, clauses=guesses)
+    act = resume("intent", event)
+    assert (act.port, act.text) == (port, "refund," if port == "other" else None)
+
+
+def test_intent_keeps_the_whole_text_of_a_question_without_small_talk() -> None:
+    guesses = (
+        Guess(text="a,", intent="refund", confidence=0.9),
+        Guess(text="b", intent="chitchat", confidence=0.3),
+    )
+    act = resume("intent", Classified(intent="refund", confidence=0.9, clauses=guesses))
+    assert (act.port, act.text) == ("other", None)
+
+
+def test_intent_goes_its_way_whatever_else_is_said_unless_told_to_be_alone() -> None:
+    more = (Guess(text="x", intent="refund", confidence=0.9),)
+    event = Classified(intent="greeting", confidence=0.9, clauses=more)
+    assert resume("intent", event).port == "greeting"
 
 
 def test_knowledge_tells_sure_from_near() -> None:
@@ -193,6 +226,16 @@ def test_ask_back_takes_everything_else_as_words(reply: str) -> None:
     here = scene(reply, variables={"offered": ["A", "B"]})
     act = resume("ask_back", VisitorSaid(text=reply), here)
     assert (act.port, act.text) == ("replied", None)
+
+
+@pytest.mark.parametrize("reply", ["都不是", "都不是。", " None of these! "])
+def test_ask_back_understands_that_nothing_fits(reply: str) -> None:
+    none = ["都不是", "none of these"]
+    here = scene(reply, variables={"offered": ["A"]})
+    assert resume("ask_back", VisitorSaid(text=reply), here, none_of_these=none).port == "none"
+    nothing_offered = scene(reply)
+    act = resume("ask_back", VisitorSaid(text=reply), nothing_offered, none_of_these=none)
+    assert act.port == "replied"
 
 
 def test_ask_back_sees_a_file_instead_of_words() -> None:

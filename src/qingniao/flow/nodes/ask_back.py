@@ -10,7 +10,7 @@ from typing import Final
 from msgspec import Struct
 
 from qingniao.flow.effects import Say
-from qingniao.flow.events import Event, VisitorSaid
+from qingniao.flow.events import Event
 from qingniao.flow.graph import Texts, pick
 from qingniao.flow.nodes.base import Act, Kind, Port, Scene, Value, text_faults
 
@@ -25,10 +25,11 @@ NUMERALS: Final = {"1": 0, "2": 1, "3": 2, "一": 0, "二": 1, "三": 2}
 
 class AskBackSettings(Struct, frozen=True, forbid_unknown_fields=True):
     """`text` introduces the options, `text_alone` is said when there is nothing to offer. `limit`:
-    which unsure turn in a row gives up."""
+    which unsure turn in a row gives up. `none_of_these`: replies that turn all options down."""
 
     text: Texts
     text_alone: Texts
+    none_of_these: tuple[str, ...] = ()
     limit: int = 2
     most: int = MAX_OPTIONS
 
@@ -44,6 +45,7 @@ class AskBack(Kind[AskBackSettings]):
             Port("replied", waits=True),
             Port("file", otherwise="replied", waits=True),
             Port("given_up"),
+            Port("none", otherwise="given_up", waits=True),
         )
 
     def faults(self, settings: AskBackSettings) -> Iterator[str]:
@@ -76,16 +78,24 @@ class AskBack(Kind[AskBackSettings]):
     def resume(self, settings: AskBackSettings, scene: Scene, event: Event) -> Act:
         offered = scene.variables.get(OFFERED, [])
         chosen = None
-        if isinstance(event, VisitorSaid) and isinstance(offered, list):
-            chosen = _chosen(event.text, offered)
+        port = "replied"
+        if scene.files and not scene.text.strip():
+            port = "file"
+        elif offered and isinstance(offered, list):
+            chosen = _chosen(scene.text, offered)
+            if chosen is None and _bare(scene.text) in settings.none_of_these:
+                port = "none"
         note: dict[str, Value] = {"chose": chosen} if chosen is not None else {}
-        wordless = bool(scene.files) and not scene.text.strip()
-        port = "file" if wordless else "replied"
         return Act(port=port, text=chosen, variables={OFFERED: []}, note=note)
+
+
+def _bare(text: str) -> str:
+    """A short reply without what goes around it."""
+    return text.casefold().strip(" .。、，,!！~～\n")
 
 
 def _chosen(text: str, offered: list[str]) -> str | None:
     """The offered question that a bare number such as "2", "第二个" or "2." stands for."""
-    bare = text.strip().removeprefix("第").rstrip("个条项.。、 ")
+    bare = _bare(text).removeprefix("第").rstrip("个条项")
     index = NUMERALS.get(bare)
     return offered[index] if index is not None and index < len(offered) else None

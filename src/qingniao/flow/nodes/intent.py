@@ -14,18 +14,23 @@ from qingniao.flow.nodes.base import Act, Kind, Port, Scene, Value
 
 __all__ = ["Intent", "IntentSettings", "Route"]
 
+LIKELY = 0.5
+"""The confidence from which a clause is believed to be about its likeliest intent."""
+
 FIXED = ("person", "angry", "other", "failed")
 
 
 class Route(Struct, frozen=True, forbid_unknown_fields=True):
     """Messages with one of `intents` leave by `port`, if it is at least `at` sure (0 to 1).
 
-    Below the node's threshold nothing leaves by a route, whatever its `at`.
+    Below the node's threshold nothing leaves by a route, whatever its `at`. `alone`: only if
+    nothing else was said: "thanks, and who pays the postage?" is more than thanks.
     """
 
     port: str
     intents: tuple[str, ...]
     at: float = 0.0
+    alone: bool = False
 
 
 class IntentSettings(Struct, frozen=True, forbid_unknown_fields=True):
@@ -66,7 +71,8 @@ class Intent(Kind[IntentSettings]):
             yield "An intent can take only one way out."
 
     def enter(self, settings: IntentSettings, scene: Scene) -> Act:
-        return Act(effects=(Classify(text=scene.text),), awaits="classified")
+        by_clause = any(route.alone for route in settings.routes)
+        return Act(effects=(Classify(text=scene.text, by_clause=by_clause),), awaits="classified")
 
     def resume(self, settings: IntentSettings, scene: Scene, event: Event) -> Act:
         if not isinstance(event, Classified):
@@ -75,7 +81,11 @@ class Intent(Kind[IntentSettings]):
         note: dict[str, Value] = {"intent": event.intent, "confidence": event.confidence}
         if event.why:
             note["why"] = list(event.why)
-        return Act(port=_way(settings, event), facts=facts, note=note)
+        if event.clauses:
+            note["clauses"] = [clause.intent for clause in event.clauses]
+        port = _way(settings, event)
+        text = _matter(settings, event) if port == "other" else None
+        return Act(port=port, facts=facts, note=note, text=text)
 
 
 def _way(settings: IntentSettings, event: Classified) -> str:
@@ -84,6 +94,26 @@ def _way(settings: IntentSettings, event: Classified) -> str:
     if event.angry:
         return "angry"
     for route in settings.routes:
-        if event.intent in route.intents and event.confidence >= max(settings.threshold, route.at):
-            return route.port
+        is_sure = event.confidence >= max(settings.threshold, route.at)
+        if event.intent in route.intents and is_sure:
+            return "other" if route.alone and _says_more(settings, event) else route.port
     return "other"
+
+
+def _small(settings: IntentSettings) -> set[str]:
+    """The intents that want to be alone."""
+    return {intent for route in settings.routes if route.alone for intent in route.intents}
+
+
+def _says_more(settings: IntentSettings, event: Classified) -> bool:
+    small = _small(settings)
+    return any(c.intent not in small for c in event.clauses if c.confidence >= LIKELY)
+
+
+def _matter(settings: IntentSettings, event: Classified) -> str | None:
+    """The message without its pleasantries, which only mislead a search; `None`: leave it so."""
+    small = _small(settings)
+    rest = [c.text for c in event.clauses if c.intent not in small or c.confidence < LIKELY]
+    if not rest or len(rest) == len(event.clauses):
+        return None
+    return "".join(rest).strip()
