@@ -137,6 +137,8 @@ class Listener:
             if not coming.done():
                 coming.cancel()
                 await asyncio.wait({coming}, timeout=STOP_S)
+            elif not coming.cancelled():
+                coming.exception()  # looked at, so that the loop does not report it as lost
 
     async def _show(self, piece: TextDelta) -> bool:
         """Show a piece, now or soon. False if the conversation has been taken."""

@@ -28,11 +28,6 @@ class Draft:
         self._offset = 0
         self._last_s = float("-inf")
 
-    @property
-    def is_shown(self) -> bool:
-        """Something of it is on the visitor's screen."""
-        return self._offset > 0
-
     def add(self, text: str) -> None:
         """Gather a piece."""
         self._gathered.append(text)
@@ -47,13 +42,12 @@ class Draft:
         return max(0.0, self._last_s + EVERY_S - now_s)
 
     def flush(self, now_s: float) -> None:
-        """Send what was gathered as one piece."""
+        """Send what was gathered as one piece; there must be something."""
         text = "".join(self._gathered)
         self._forget()
-        if text:
-            self._publish(self._conversation, self._number, self._offset, text)
-            self._offset += len(text)
-            self._last_s = now_s
+        self._publish(self._conversation, self._number, self._offset, text)
+        self._offset += len(text)
+        self._last_s = now_s
 
     def take_back(self) -> None:
         """Clear it from the visitor's screen; a new text may follow."""

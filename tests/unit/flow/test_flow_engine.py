@@ -40,6 +40,8 @@ def test_what_nobody_waits_for_changes_nothing(plan: Plan) -> None:
     assert step(plan, state, Found()) == (state, ())
     assert step(plan, FlowState(), TimedOut()) == (FlowState(), ())
     assert step(plan, FlowState(), Moderated(verdict="clean")) == (FlowState(), ())
+    asking = FlowState(node="ask_back", awaiting="said")
+    assert step(plan, asking, TimedOut()) == (asking, ())
 
 
 def test_the_visitors_last_words_count(plan: Plan) -> None:

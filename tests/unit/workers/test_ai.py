@@ -8,6 +8,7 @@ import pytest
 from ai_house import ANSWER, CONVERSATION, FLOW, House, ScriptedBot, fluent
 
 from qingniao.bots.base import (
+    BotTimeout,
     BotUnavailable,
     Citation,
     Done,
@@ -17,7 +18,7 @@ from qingniao.bots.base import (
     TextDelta,
     Turn,
 )
-from qingniao.chat.intake import Move
+from qingniao.chat.intake import Message, Move
 from qingniao.chat.lifecycle import Event, Status
 from qingniao.errors import Busy, StorageError
 from qingniao.flow.graph import Flow
@@ -123,6 +124,18 @@ async def test_never_two_runs_of_one_conversation() -> None:
     assert len(house.bot.asked) == house.submitted == 1
 
 
+async def test_many_conversations_are_answered_at_once() -> None:
+    house = House(ScriptedBot(0.1, Grounded(confidence=0.9), Done(text=ANSWER)))
+    for conversation in range(20):
+        message = Message(conversation, "v", "tab", 1, EntryType.TEXT, "退款多久到账", "someone")
+        house.log.commit(message)
+    loop = asyncio.get_running_loop()
+    started = loop.time()
+    await asyncio.gather(*(house.worker.handle(conversation) for conversation in range(20)))
+    assert loop.time() - started < 1.0
+    assert not any(house.log.heads[conversation].owes_answer for conversation in range(20))
+
+
 async def test_what_is_written_meanwhile_is_left_for_the_next_run() -> None:
     house = House()
     house.bot.between = lambda number: house.says("那换货呢") if number == 1 else None
@@ -198,6 +211,7 @@ async def test_a_partial_answer_is_marked() -> None:
     "script",
     [
         (BotUnavailable(),),
+        (BotTimeout(),),
         (Grounded(), TextDelta(text="退款会在"), ReplyTruncated()),
         (Grounded(), TextDelta(text="退款会在")),
         (Grounded(), TextDelta(text="退款会在"), ZeroDivisionError()),
@@ -207,7 +221,18 @@ async def test_a_partial_answer_is_marked() -> None:
         (Grounded(), Done(text="长" * 16_001)),
         (Grounded(), *([TextDelta(text="慢"), 0.03] * 10), Done(text="慢")),
     ],
-    ids=["down", "truncated", "stopped", "raised", "silent", "hung", "endless", "long", "slow"],
+    ids=[
+        "down",
+        "late",
+        "truncated",
+        "stopped",
+        "raised",
+        "silent",
+        "hung",
+        "endless",
+        "long",
+        "slow",
+    ],
 )
 async def test_a_bot_that_fails_is_followed_by_a_person(script: tuple[Any, ...]) -> None:
     house = House(ScriptedBot(*script), answer_node(idle_s=0.05, deadline_s=0.15))

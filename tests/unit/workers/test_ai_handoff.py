@@ -104,6 +104,19 @@ async def test_the_visitors_language_is_spoken(text: str, locale: str, begins: s
     assert house.bodies(EntryType.ANSWER)[0]["text"].startswith(begins)
 
 
+async def test_a_language_that_cannot_be_found_out_delays_nobody(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    house = House()
+
+    async def fails(visitor: str) -> str:
+        raise RuntimeError("the database is busy")
+
+    monkeypatch.setattr(house.worker, "_locale", fails)
+    await house.hears("hello")
+    assert house.bodies(EntryType.ANSWER)[0]["text"].startswith("Hello")
+
+
 async def test_sensitive_words_are_refused_politely() -> None:
     house = House()
     await house.hears("脏话")
