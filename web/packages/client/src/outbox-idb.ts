@@ -103,9 +103,9 @@ export function idbOutbox(options: IdbOptions): OutboxStore {
         await choose(devices, new Set(left.map((row) => row.device)));
         options.session?.setItem(options.name, device);
         // Read again: between the first look and the lease its last holder may have written.
-        const rows = ((await read(MESSAGES)) as MessageRow[]).filter(
-          (row) => row.device === device,
-        );
+        const rows = ((await read(MESSAGES)) as MessageRow[])
+          .filter((row) => row.device === device)
+          .sort((a, b) => a.n - b.n);
         const latest = ((await read(DEVICES)) as DeviceRow[]).find((row) => row.device === device);
         const used = Object.entries(latest?.used ?? {}).map(([id, n]) => [Number(id), n] as const);
         return { device, unacked: rows, used };

@@ -21,6 +21,7 @@ export interface Unacked {
 /** What a device left behind. */
 export interface Adopted {
   readonly device: string;
+  /** Ascending by `n`. */
   readonly unacked: readonly Unacked[];
   /** The highest `n` ever used, by conversation. */
   readonly used: readonly (readonly [conversation: number, n: number])[];

@@ -180,7 +180,7 @@ export function createSender(options: SenderOptions): Sender {
   return {
     load: ({ unacked, used }) => {
       for (const [conversation, n] of used) laneOf(conversation).used = n;
-      for (const message of [...unacked].sort((a, b) => a.n - b.n)) {
+      for (const message of unacked) {
         const lane = laneOf(message.conversation);
         lane.queue.push(message);
         lane.kept.add(message.key);

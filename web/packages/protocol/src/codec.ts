@@ -9,95 +9,108 @@
 import { type Frame, Kind } from './frames.ts';
 import { decode, encode, MalformedError, type Value } from './msgpack.ts';
 
-type Check = 'int' | 'str' | 'bool' | 'map' | 'list' | 'pairs' | 'frames' | 'any';
-type Field = readonly [name: string, check: Check, fallback?: Value];
-
-const conversation: Field = ['conversation', 'int'];
-const n: Field = ['n', 'int'];
-const seq: Field = ['seq', 'int'];
-const code: Field = ['code', 'int'];
-const text: Field = ['text', 'str'];
-const number: Field = ['number', 'int'];
-const type: Field = ['type', 'int'];
-const body: Field = ['body', 'any'];
-
-/** The order on the wire. A field with a fallback may be left out. */
-const SHAPES: Readonly<Record<number, readonly Field[]>> = {
-  [Kind.HELLO]: [
-    ['token', 'str'],
-    ['device', 'str'],
-    ['cursors', 'list', []],
-    ['about', 'map', {}],
-  ],
-  [Kind.FOLLOW]: [conversation, ['after', 'int', 0]],
-  [Kind.UNFOLLOW]: [conversation],
-  [Kind.SEND]: [conversation, n, type, body],
-  [Kind.READ]: [conversation, seq],
-  [Kind.TYPING]: [conversation, ['on', 'bool'], ['preview', 'str', ''], ['sender', 'str', '']],
-  [Kind.HISTORY]: [conversation, ['before', 'int'], ['limit', 'int', 50]],
-  [Kind.PING]: [number],
-  [Kind.PONG]: [number, ['entries', 'int', 0]],
-  [Kind.WELCOME]: [
-    ['session', 'str'],
-    ['time', 'int'],
-    ['limits', 'map'],
-    ['conversations', 'pairs'],
-  ],
-  [Kind.ACK]: [conversation, n, seq, ['at', 'int']],
-  [Kind.BUSY]: [conversation, n, ['retry_after_ms', 'int']],
-  [Kind.ENTRY]: [conversation, seq, ['time', 'int'], ['sender', 'str'], type, body],
-  [Kind.DELTA]: [conversation, ['draft', 'int'], ['offset', 'int'], text],
-  [Kind.STATE]: [conversation, ['fields', 'map']],
-  [Kind.PAGE]: [conversation, ['entries', 'frames'], ['more', 'bool']],
-  [Kind.ERROR]: [conversation, n, code, text, ['temporary', 'bool'], ['expected', 'int', 0]],
-  [Kind.BYE]: [code, text, ['retry_after_ms', 'int', 0]],
+/** The order on the wire; what follows `?` may be left out. */
+const SHAPES: Readonly<Record<number, string>> = {
+  [Kind.HELLO]: 'token device ? cursors about',
+  [Kind.FOLLOW]: 'conversation ? after',
+  [Kind.UNFOLLOW]: 'conversation',
+  [Kind.SEND]: 'conversation n type body',
+  [Kind.READ]: 'conversation seq',
+  [Kind.TYPING]: 'conversation on ? preview sender',
+  [Kind.HISTORY]: 'conversation before ? limit',
+  [Kind.PING]: 'number',
+  [Kind.PONG]: 'number ? entries',
+  [Kind.WELCOME]: 'session time limits conversations',
+  [Kind.ACK]: 'conversation n seq at',
+  [Kind.BUSY]: 'conversation n retry_after_ms',
+  [Kind.ENTRY]: 'conversation seq time sender type body',
+  [Kind.DELTA]: 'conversation draft offset text',
+  [Kind.STATE]: 'conversation fields',
+  [Kind.PAGE]: 'conversation entries more',
+  [Kind.ERROR]: 'conversation n code text temporary ? expected',
+  [Kind.BYE]: 'code text ? retry_after_ms',
 };
 
-const isMap = (value: Value | undefined): boolean =>
-  typeof value === 'object' &&
-  value !== null &&
-  !Array.isArray(value) &&
-  !(value instanceof Uint8Array);
-
-const fits: Readonly<Record<Check, (value: Value | undefined) => boolean>> = {
-  // `at` of an ack may be negative when the clock was set back.
-  int: (value) => Number.isSafeInteger(value),
-  str: (value) => typeof value === 'string',
-  bool: (value) => typeof value === 'boolean',
-  map: isMap,
-  list: (value) => Array.isArray(value),
-  pairs: (value) =>
-    Array.isArray(value) &&
-    value.every((pair) => Array.isArray(pair) && fits.int(pair[0]) && isMap(pair[1])),
-  frames: (value) => Array.isArray(value),
-  any: () => true,
+/** Fields that are no integers: an example of what they hold, which is also their default. */
+const EXAMPLES: Readonly<Record<string, Value>> = {
+  token: '',
+  device: '',
+  preview: '',
+  sender: '',
+  session: '',
+  text: '',
+  on: false,
+  more: false,
+  temporary: false,
+  cursors: [],
+  conversations: [],
+  about: {},
+  limits: {},
+  fields: {},
 };
+const HISTORY_LIMIT = 50;
+
+/** Names in order, and how many of them must be there; `null` for an unknown kind. */
+function shapeOf(kind: number): { names: string[]; needed: number } | null {
+  const words = SHAPES[kind]?.split(' ');
+  if (!words) return null;
+  const mark = words.indexOf('?');
+  return {
+    names: words.filter((word) => word !== '?'),
+    needed: mark < 0 ? words.length : mark,
+  };
+}
+
+function exampleOf(kind: number, name: string): Value {
+  // The one name that means two things: a page holds entries, a pong counts them.
+  if (name === 'entries' && kind === Kind.PAGE) return [];
+  return name === 'limit' ? HISTORY_LIMIT : (EXAMPLES[name] ?? 0);
+}
+
+/** Values of one sort may stand for each other. */
+function sortOf(value: Value | undefined): string {
+  if (Array.isArray(value)) return 'list';
+  if (value === null || value instanceof Uint8Array) return 'other';
+  return typeof value === 'number' && !Number.isSafeInteger(value) ? 'other' : typeof value;
+}
 
 /** The wire's array of a frame, every field written out, as the server does it. */
 export function toArray(frame: Frame): Value[] {
   const fields = frame as unknown as Readonly<Record<string, Value | undefined>>;
-  const values = (SHAPES[frame.kind] ?? []).map(([name, check, fallback]) => {
-    const value = fields[name] ?? fallback ?? null;
-    return check === 'frames' ? (value as unknown as readonly Frame[]).map(toArray) : value;
+  const values = (shapeOf(frame.kind)?.names ?? []).map((name) => {
+    const value = fields[name] ?? null;
+    return frame.kind === Kind.PAGE && Array.isArray(value)
+      ? (value as unknown as Frame[]).map(toArray)
+      : value;
   });
   return [frame.kind, ...values];
 }
 
 /** The frame in a wire's array; `null` for a kind that this version does not know. */
 export function fromArray(array: Value): Frame | null {
-  if (!Array.isArray(array) || !fits.int(array[0])) throw new MalformedError('not a frame');
+  if (!Array.isArray(array) || sortOf(array[0]) !== 'number') throw new MalformedError('no kind');
   const kind = array[0] as number;
-  const shape = SHAPES[kind];
+  const shape = shapeOf(kind);
   if (!shape) return null;
+  if (array.length <= shape.needed) throw new MalformedError(`kind ${kind}: too short`);
   const frame: Record<string, Value> = { kind };
-  shape.forEach(([name, check, fallback], index) => {
-    const value = index + 1 < array.length ? (array[index + 1] as Value) : fallback;
-    if (value === undefined || !fits[check](value)) {
+  shape.names.forEach((name, index) => {
+    const example = exampleOf(kind, name);
+    const value = index + 1 < array.length ? (array[index + 1] as Value) : example;
+    if (name !== 'body' && sortOf(value) !== sortOf(example)) {
       throw new MalformedError(`kind ${kind}: ${name}`);
     }
-    frame[name] = check === 'frames' ? (value as Value[]).map(entry) : value;
+    frame[name] = value;
   });
+  if (kind === Kind.PAGE) frame.entries = (frame.entries as Value[]).map(entry);
+  if (kind === Kind.WELCOME && !(frame.conversations as Value[]).every(isStateOf)) {
+    throw new MalformedError('welcome: conversations');
+  }
   return frame as unknown as Frame;
+}
+
+function isStateOf(pair: Value): boolean {
+  return Array.isArray(pair) && sortOf(pair[0]) === 'number' && sortOf(pair[1]) === 'object';
 }
 
 function entry(array: Value): Value {
