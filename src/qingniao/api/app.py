@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Final
 
-from litestar import Litestar, Router
+from litestar import Litestar
 from litestar.datastructures import State
 from litestar.di import Provide
 from litestar.openapi import OpenAPIConfig
@@ -35,20 +35,19 @@ BODY_BYTES: Final = 64 * 1024
 
 def create_app(services: Services) -> "ASGIApp":
     """The whole HTTP side as one ASGI application."""
-    api = Router(
-        path="/api/v1",
+    application = Litestar(
         route_handlers=[
             session.router,
             users.router,
             conversations.router,
             visitors.router,
             files.router,
+            files.content,
             site.router,
             knowledge.router,
+            house.healthz,
+            house.metrics,
         ],
-    )
-    application = Litestar(
-        route_handlers=[api, files.content, house.healthz, house.metrics],
         dependencies={
             "services": Provide(lambda: services, sync_to_thread=False),
             "me": Provide(me),

@@ -35,10 +35,20 @@ BUSY_TIMEOUT_MS: Final = 5_000
 """How long to wait for another process, such as a command line tool, to finish its write."""
 
 
+_PRAGMAS: Final = (
+    f"busy_timeout = {BUSY_TIMEOUT_MS}",
+    "journal_mode = WAL",
+    "synchronous = FULL",
+    "foreign_keys = ON",
+    "journal_size_limit = 16777216",
+)
+
+
 class _DriverConnection(Protocol):
     isolation_level: str | None
 
     def cursor(self) -> Any: ...
+    def close(self) -> None: ...
 
 
 class Database:
@@ -55,21 +65,14 @@ class Database:
         Raises `StartError` with a sentence for the operator: damaged, read-only, full, or written
         by a newer version.
         """
-        engine = create_async_engine(
-            f"sqlite+aiosqlite:///{path}",
-            pool_size=READERS,
-            max_overflow=0,
-            pool_timeout=POOL_TIMEOUT_S,
-        )
-        _teach_sqlite(engine)
-        database = cls(engine)
         try:
-            await asyncio.to_thread(path.parent.mkdir, parents=True, exist_ok=True)
+            database = cls(await asyncio.to_thread(_sqlite_engine, path))
+        except OSError as exc:
+            raise StartError(f"{path.parent} cannot be made: {exc.strerror}.") from exc
+        try:
             await database._bring_up_to_date()
-        except (OSError, StorageError, StartError) as exc:
-            await engine.dispose()
-            if isinstance(exc, StartError):
-                raise
+        except (StorageError, StartError) as exc:
+            await database.close()
             raise StartError(f"{exc} ({path})") from exc
         return database
 
@@ -152,21 +155,32 @@ def _upgrade(connection: Connection) -> None:
     upgrade(connection, HEAD)
 
 
+def _sqlite_engine(path: Path) -> AsyncEngine:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    engine = create_async_engine(
+        f"sqlite+aiosqlite:///{path}",
+        pool_size=READERS,
+        max_overflow=0,
+        pool_timeout=POOL_TIMEOUT_S,
+    )
+    _teach_sqlite(engine)
+    return engine
+
+
 def _teach_sqlite(engine: AsyncEngine) -> None:
     @event.listens_for(engine.sync_engine, "connect")
     def _connect(connection: _DriverConnection, _record: object) -> None:
         # The driver would begin transactions by itself, and only before some statements.
         connection.isolation_level = None
-        cursor = connection.cursor()
-        for pragma in (
-            f"busy_timeout = {BUSY_TIMEOUT_MS}",
-            "journal_mode = WAL",
-            "synchronous = FULL",
-            "foreign_keys = ON",
-            "journal_size_limit = 16777216",
-        ):
-            cursor.execute(f"PRAGMA {pragma}")
-        cursor.close()
+        try:
+            cursor = connection.cursor()
+            for pragma in _PRAGMAS:
+                cursor.execute(f"PRAGMA {pragma}")
+            cursor.close()
+        except Exception:
+            # Nobody else knows of this connection yet, and it owns a thread.
+            connection.close()
+            raise
 
     @event.listens_for(engine.sync_engine, "begin")
     def _begin(connection: Connection) -> None:

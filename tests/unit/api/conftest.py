@@ -1,5 +1,6 @@
 """A whole HTTP side over a real database in a temporary folder; the clock is the test's."""
 
+import asyncio
 from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -91,7 +92,8 @@ async def house(tmp_path: Path) -> AsyncIterator[House]:
     furnished = await first_run(database, passwords, now_ms=START_MS)
     assert furnished is not None
     blobs = FolderBlobs(tmp_path / "files", spare_bytes=0)
-    blobs.open()
+    await asyncio.to_thread(blobs.open)
+    keys = await asyncio.to_thread(KeyRing.open, tmp_path / "keys")
     visitors = Visitors(database, Arrivals())
     presence = _Presence()
     web_root = tmp_path / "web"
@@ -119,7 +121,7 @@ async def house(tmp_path: Path) -> AsyncIterator[House]:
         blobs=blobs,
         conversation_numbers=IdRange(Ids(database), "conversation"),
         passwords=passwords,
-        signer=Signer(KeyRing.open(tmp_path / "keys")),
+        signer=Signer(keys),
         clock=clock,
         presence=presence,
         heads=heads,

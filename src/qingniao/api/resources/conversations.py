@@ -80,7 +80,7 @@ def _belongs(view: View, head: Head, user: int) -> bool:
 
 
 router = Router(
-    path="/conversations",
+    path="/api/v1/conversations",
     route_handlers=[list_conversations, get_conversation],
     tags=["conversations"],
 )

@@ -194,4 +194,4 @@ def _span(header: str, size: int) -> tuple[int, int] | None:
     return (start, end) if start < size and start < end else None
 
 
-router = Router(path="/files", route_handlers=[upload], tags=["files"])
+router = Router(path="/api/v1/files", route_handlers=[upload], tags=["files"])

@@ -81,5 +81,5 @@ def _row(entry: Entry) -> KnowledgeEntry:
 
 
 router = Router(
-    path="/knowledge", route_handlers=[list_entries, import_entries], tags=["knowledge"]
+    path="/api/v1/knowledge", route_handlers=[list_entries, import_entries], tags=["knowledge"]
 )

@@ -135,7 +135,7 @@ async def change_myself(data: JSONBody[UserChange], me: Me, services: Here) -> U
 
 
 router = Router(
-    path="/session",
+    path="/api/v1/session",
     route_handlers=[sign_in, who_am_i, sign_out, change_password, make_ticket, change_myself],
     tags=["session"],
 )

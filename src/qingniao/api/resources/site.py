@@ -46,4 +46,4 @@ def _answer(site: Site, services: Services) -> SiteAnswer:
     )
 
 
-router = Router(path="/site", route_handlers=[get_site, change_site], tags=["site"])
+router = Router(path="/api/v1/site", route_handlers=[get_site, change_site], tags=["site"])

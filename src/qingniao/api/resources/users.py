@@ -56,4 +56,4 @@ async def add_user(data: JSONBody[NewUser], services: Here) -> NewUserAnswer:
     return NewUserAnswer(user_info(user), password)
 
 
-router = Router(path="/users", route_handlers=[list_users, add_user], tags=["users"])
+router = Router(path="/api/v1/users", route_handlers=[list_users, add_user], tags=["users"])

@@ -99,5 +99,5 @@ async def change_visitor(
 
 
 router = Router(
-    path="/visitors", route_handlers=[let_in, get_visitor, change_visitor], tags=["visitors"]
+    path="/api/v1/visitors", route_handlers=[let_in, get_visitor, change_visitor], tags=["visitors"]
 )
