@@ -32,7 +32,8 @@ def action(n: int, do: str, *, agent: int = 0, conversation: int = 7) -> Message
     sender, device = (f"a{agent}", "d3") if agent else ("v", "d1")
     return Message(
         conversation, sender, device, n, EntryType.ACTION, {"do": do},
-        visitor="" if agent else f"visitor-{conversation}", agent=agent, name="周宁" if agent else "",
+        visitor="" if agent else f"visitor-{conversation}",
+        agent=agent, name="周宁" if agent else "",
     )  # fmt: skip
 
 

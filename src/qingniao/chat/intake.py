@@ -156,7 +156,7 @@ def _act(head: Head, m: Message, now_ms: int) -> Entry:
         raise Refused(Code.NOT_ALLOWED, f"You may not {do} a conversation.")
     if event == Event.HANDOFF and head.status == Status.CLOSED:
         # Asking for a person in a closed conversation opens it and asks.
-        return _entry(head, Status.WAITING, why, now_ms, by="v", session=head.session + 1)
+        return _status(head, event, why, now_ms, by="v", session=head.session + 1)
     if event == Event.TAKE and head.status == Status.OPEN and head.assignee == m.agent:
         raise Refused(Code.NOT_NOW, "You have this conversation already.")
     agent, name = (m.agent, m.name) if event == Event.TAKE else (0, "")
@@ -202,13 +202,6 @@ def _status(
     *, by: str = "s", session: int = 0,
 ) -> Entry:  # fmt: skip
     to = next_status(head.status, event)
-    return _entry(head, to, why, now_ms, agent, name, by=by, session=session)
-
-
-def _entry(
-    head: Head, to: Status, why: str, now_ms: int, agent: int = 0, name: str = "",
-    *, by: str = "s", session: int = 0,
-) -> Entry:  # fmt: skip
     body: dict[str, Any] = {
         "from": head.status.value,
         "to": to.value,

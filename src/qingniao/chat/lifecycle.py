@@ -70,6 +70,7 @@ NEXT: Final[dict[tuple[Status, Event], Status]] = {
     (Status.OPEN, Event.RETURN): Status.BOT,
     (Status.OPEN, Event.REQUEUE): Status.WAITING,
     (Status.OPEN, Event.CLOSE): Status.CLOSED,
+    (Status.CLOSED, Event.HANDOFF): Status.WAITING,
     (Status.CLOSED, Event.TAKE): Status.OPEN,
     (Status.CLOSED, Event.REOPEN): Status.BOT,
 }
