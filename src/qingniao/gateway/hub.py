@@ -151,6 +151,8 @@ class Hub:
         self._sessions += 1
         connection.send(Welcome(f"s{self._sessions:x}", now, session.limits, standings))
         self._present(connection, came=True)
+        if who.agent and 0 in cursors:
+            self.inbox.join(connection)
         for conversation, fields in standings:
             await self._join(connection, conversation, fields["from"] - 1)
 
