@@ -1,7 +1,8 @@
 """An answer while it is being written. Owns how often pieces are sent.
 
-The first piece goes out at once, later ones joined until `every_s` has passed or `every_chars` have
-gathered. Rule: a draft is only a picture of what may come; the stored entry is the answer.
+The first piece goes out at once; later ones are joined until `EVERY_S` has passed, or `EVERY_CHARS`
+have gathered and `APART_S` has passed. Rule: a draft is only a picture of what may come; the stored
+entry is the answer.
 """
 
 from typing import Final
@@ -12,6 +13,8 @@ __all__ = ["Draft"]
 
 EVERY_S: Final = 0.03
 EVERY_CHARS: Final = 24
+APART_S: Final = 0.01
+"""A bot that writes faster than this is done before anybody could read along: spare the frames."""
 
 
 class Draft:
@@ -37,9 +40,8 @@ class Draft:
         """Seconds until `flush` should be called: 0 for now, infinity when nothing is gathered."""
         if not self._size:
             return float("inf")
-        if self._size >= EVERY_CHARS:
-            return 0.0
-        return max(0.0, self._last_s + EVERY_S - now_s)
+        apart_s = APART_S if self._size >= EVERY_CHARS else EVERY_S
+        return max(0.0, self._last_s + apart_s - now_s)
 
     def flush(self, now_s: float) -> None:
         """Send what was gathered as one piece; there must be something."""

@@ -160,12 +160,20 @@ async def test_a_fast_answer_is_fast() -> None:
 
 
 async def test_the_answer_is_shown_while_it_is_written() -> None:
-    house = House(fluent("一二三四五" * 40))
+    pieces = [step for i in range(20) for step in (TextDelta(text="一二三四五" * 2), 0.004)]
+    house = House(ScriptedBot(Grounded(), *pieces, Done(text="一二三四五" * 40)))
     await house.hears("退款多久到账")
-    assert house.deltas[0] == (1, 0, "一二三四五")
-    assert len(house.deltas) <= 1 + 200 / 24, "pieces are joined"
+    assert house.deltas[0] == (1, 0, "一二三四五" * 2)
+    assert 3 <= len(house.deltas) <= 1 + 200 / 24, "pieces are joined"
     assert ("一二三四五" * 40).startswith(house.screen())
     assert house.bodies(EntryType.ANSWER)[0]["draft"] == 1
+
+
+async def test_an_answer_that_is_there_at_once_is_not_sent_in_pieces() -> None:
+    house = House(fluent("一二三四五" * 100))
+    await house.hears("退款多久到账")
+    assert house.deltas[0] == (1, 0, "一二三四五")
+    assert len(house.deltas) <= 4
 
 
 async def test_a_piece_does_not_wait_for_the_next_one() -> None:
@@ -277,7 +285,8 @@ async def test_a_fault_of_ours_is_followed_by_a_person() -> None:
 
 
 async def test_a_takeover_while_the_bot_writes_silences_it() -> None:
-    house = House(fluent("一二三四五" * 60))
+    pieces = [step for i in range(20) for step in (TextDelta(text="一二三四五"), 0.005)]
+    house = House(ScriptedBot(Grounded(), *pieces, Done(text="一二三四五" * 20)))
     house.bot.between = lambda number: house.taken() if number == 20 else None
     at_storing: list[str] = []
     house.before_submit = lambda: at_storing.append(house.screen())
