@@ -4,6 +4,7 @@ The log is made of the real `decide` and `fold`, so what it refuses or drops the
 """
 
 import asyncio
+import time
 from collections.abc import AsyncGenerator, Callable, Sequence
 from typing import Any
 
@@ -148,6 +149,7 @@ class House:
         bot: BotService | None = None,
         plan: Plan | None = None,
         senses: Senses | None = None,
+        timer: Callable[[], float] = time.perf_counter,
     ) -> None:
         self.log = MemoryLog()
         self.log.heads[CONVERSATION] = Head(CONVERSATION, "visitor-1")
@@ -155,7 +157,6 @@ class House:
         self.bot: Any = bot or fluent()
         self.plan = plan or prepare(FLOW)
         self.deltas: list[tuple[int, int, str]] = []
-        self.times: list[float] = []
         self.refusals: list[BaseException] = []
         """Raised by `submit`, first to last, before it works."""
         self.submitted = 0
@@ -171,6 +172,7 @@ class House:
             bot=self._find,
             locale=self._locale,
             limits=AILimits(sense_s=0.05, backoff_s=0.001, max_backoff_s=0.002),
+            timer=timer,
         )
 
     def says(self, body: Body, kind: EntryType = EntryType.TEXT) -> int:
@@ -224,7 +226,6 @@ class House:
     def _publish(self, conversation: int, draft: int, offset: int, text: str) -> None:
         assert conversation == CONVERSATION
         self.deltas.append((draft, offset, text))
-        self.times.append(asyncio.get_running_loop().time())
 
     def _find(self, bot: str) -> BotService:
         if bot:

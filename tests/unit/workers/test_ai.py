@@ -150,10 +150,12 @@ async def test_what_is_written_meanwhile_is_left_for_the_next_run() -> None:
 async def test_a_fast_answer_is_fast() -> None:
     house = House()
     loop = asyncio.get_running_loop()
-    started = loop.time()
-    await house.hears("退款多久到账")
-    assert loop.time() - started < 0.05
-    assert house.times[0] - started < 0.05
+    took_s = []
+    for _ in range(5):
+        started = loop.time()
+        await house.hears("退款多久到账")
+        took_s.append(loop.time() - started)
+    assert min(took_s) < 0.02, "the best of five: others may be using this machine"
 
 
 # Streaming
@@ -170,10 +172,9 @@ async def test_the_answer_is_shown_while_it_is_written() -> None:
 
 
 async def test_an_answer_that_is_there_at_once_is_not_sent_in_pieces() -> None:
-    house = House(fluent("一二三四五" * 100))
+    house = House(fluent("一二三四五" * 100), timer=lambda: 0.0)
     await house.hears("退款多久到账")
-    assert house.deltas[0] == (1, 0, "一二三四五")
-    assert len(house.deltas) <= 4
+    assert house.deltas == [(1, 0, "一二三四五")]
 
 
 async def test_a_piece_does_not_wait_for_the_next_one() -> None:
