@@ -41,7 +41,7 @@ __all__ = [
     "version_of",
 ]
 
-FORMAT: Final = "1"
+FORMAT: Final = "2"
 """Part of every version's name: raise it when the code makes different files of the same corpus."""
 
 KEPT: Final = 2

@@ -2,8 +2,8 @@
 place.
 
 One document is one wording of one entry, or an entry's body (title and answer), and holds nothing
-but its terms and its number; the entries lie beside the index in `entries.msgpack`. Rule: a folder is written once, by
-`write_index`, and from then on only read, so that any number of processes may have it open.
+but its terms and its number; the entries lie beside the index in `entries.msgpack`. Rule: a folder
+is written once, by `write_index`, and from then on only read, by any number of processes.
 """
 
 from collections.abc import Sequence

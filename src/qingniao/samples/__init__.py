@@ -1,7 +1,7 @@
 """What a new installation starts with: a clothes shop's knowledge, site, intents and word list.
 
-Owns the files beside it and their shape; refuses to store them anywhere. Rule: everything here
-was written for this project and is replaced by the shop's own as soon as there is any. The functions
+Owns the files beside it and their shape; refuses to store them anywhere. Rule: everything here was
+written for this project, and is replaced by the shop's own as soon as there is any. The functions
 read files: not on the event loop.
 """
 

@@ -3,7 +3,7 @@ refuses policy.
 
 An Aho-Corasick automaton finds every listed word in one pass, however many there are. Between two
 letters of a word, spaces and separators are skipped ("加-微 信"); width and case do not count.
-Rule: what is reported are positions in the text as it was written, so masking never shifts anything.
+Rule: positions are those in the text as it was written, so masking never shifts anything.
 """
 
 import unicodedata
@@ -43,8 +43,8 @@ class Found(Struct, frozen=True, kw_only=True):
     word: Word
 
 
-class _Letter(Struct, frozen=True):
-    """A letter after folding, and where it stood."""
+class _Letter(Struct, frozen=True, gc=False):
+    """A letter after folding, and where it stood. The collector need not look at thousands of them."""
 
     char: str
     start: int

@@ -1,8 +1,8 @@
 """Does this visitor want a person, and are they angry. Owns the verdict and its reasons.
 
 Rules see what is said in set phrases, the classifier what is said in other words; either is
-enough, and what a rule excludes ("客服几点上班", "人工费") neither may claim. Rule: a verdict says why, so that
-an agent who takes over knows what set it off.
+enough. What an excuse covers ("客服几点上班", "人工费") neither may claim. Rule: a verdict says
+why, so that an agent who takes over knows what set it off.
 """
 
 import re
