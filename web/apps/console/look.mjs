@@ -51,7 +51,6 @@ process.exitCode = faults > 0 ? 1 : 0;
 async function violations(page) {
   await page.evaluate(axe);
   const result = await page.evaluate(() =>
-    // biome-ignore lint/correctness/noUndeclaredVariables: axe was just put into the page
     axe.run(document, { runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'best-practice'] }),
   );
   return result.violations.map(

@@ -33,6 +33,17 @@ export function visitorOf(id, name, conversation, now, more = {}) {
   };
 }
 
+const step = (...stages) => ({
+  answers: 1,
+  trace: stages.map(([kind, port, note = {}], index) => ({
+    node: `n${index}`,
+    kind,
+    port,
+    ms: 0.4 + index,
+    ...note,
+  })),
+});
+
 const status = (from, to, why, by, agent) => ({
   from,
   to,
@@ -67,13 +78,12 @@ export function conversations(me, now) {
           61,
           'b',
           8,
-          {
-            node: '知识检索',
-            why: '匹配「洗护说明」,把握 0.88 ≥ 0.62,直接回答',
-            score: 0.88,
-            threshold: 0.62,
-            took_ms: 6,
-          },
+          step(
+            ['sensitive', 'passed', { verdict: 'clean' }],
+            ['intent', 'other', { intent: 'question', confidence: 0.991 }],
+            ['knowledge', 'sure', { confidence: 0.88, hits: ['s12-01', 's12-02'] }],
+            ['answer', 'answered', { bot: 'local', took_ms: 41, cites: ['s12-01'] }],
+          ),
         ],
         [
           61,
@@ -94,24 +104,11 @@ export function conversations(me, now) {
           18,
           'b',
           8,
-          {
-            node: '意图',
-            why: '意图「退货退款」0.95,转入售后流程',
-            intent: '退货退款',
-            score: 0.95,
-          },
-        ],
-        [
-          18,
-          'b',
-          8,
-          {
-            node: '知识检索',
-            why: '匹配「退换货规则」,把握 0.93 ≥ 0.62,直接回答',
-            score: 0.93,
-            threshold: 0.62,
-            cites: ['退换货规则', '上门取件说明'],
-          },
+          step(
+            ['intent', 'other', { intent: 'question', confidence: 0.95 }],
+            ['knowledge', 'sure', { confidence: 0.93, hits: ['s01-01', 's02-04'] }],
+            ['answer', 'answered', { bot: '售后助手', took_ms: 412, cites: ['s01-01', 's02-04'] }],
+          ),
         ],
         [
           18,
@@ -134,7 +131,15 @@ export function conversations(me, now) {
           },
         ],
         [9, 'v', 1, '那退款多久能到账?我急用,帮我转人工'],
-        [9, 'b', 8, { node: '转人工', why: '访客明确要求人工' }],
+        [
+          9,
+          'b',
+          8,
+          step(
+            ['intent', 'person', { intent: 'handoff', confidence: 0.99, why: ['转人工'] }],
+            ['handoff', '', { why: 'asked' }],
+          ),
+        ],
         [9, 's', 4, status('bot', 'waiting', 'asked', 'v')],
         [
           9,
@@ -142,7 +147,7 @@ export function conversations(me, now) {
           5,
           { text: '想退外套(尺码不合),已告知 7 天无理由与上门取件;现在问退款到账时间,情绪偏急。' },
         ],
-        [8.87, 's', 4, status('waiting', 'open', '', own, me)],
+        [8.87, 's', 4, status('waiting', 'open', 'took', own, me)],
         [7, own, 1, '林女士您好,我是周宁。取件扫描后 24 小时内原路退回,支付宝一般当天到账。'],
         [6, own, 6, '订单 DD-20261119-0231,¥459,已查到物流在杭州仓。'],
         [
@@ -173,7 +178,7 @@ export function conversations(me, now) {
       entries: [
         [40, 'v', 1, '发票抬头写错了怎么改'],
         [39, 's', 4, status('bot', 'waiting', 'unsure', 'b')],
-        [38, 's', 4, status('waiting', 'open', '', own, me)],
+        [38, 's', 4, status('waiting', 'open', 'took', own, me)],
         [37, own, 1, '陈先生您好,请发我正确的抬头和税号,我帮您换开。'],
       ],
     },
@@ -238,7 +243,7 @@ export function conversations(me, now) {
       state: { status: 'open', assignee: AGENTS.lin, why: 'unsure', online: false, unread: 1 },
       entries: [
         [80, 'v', 1, `团购${'一百二十件羊毛衫需要开专票并且分三个地址发货'.repeat(6)}`],
-        [79, 's', 4, status('waiting', 'open', '', 'a4', AGENTS.lin)],
+        [79, 's', 4, status('waiting', 'open', 'took', 'a4', AGENTS.lin)],
         [78, 'a4', 1, '您好,团购报价我整理好发您邮箱。'],
       ],
     },

@@ -8,9 +8,8 @@ import {
   isImage,
   plainOf,
   ratingOf,
+  stagesOf,
   statusOf,
-  stepLine,
-  stepOf,
 } from '../src/chat/bodies.ts';
 import { fitted } from '../src/chat/file-card.tsx';
 
@@ -23,8 +22,7 @@ const body = fc.oneof(
 test('no body, however strange, is a fault', () => {
   fc.assert(
     fc.property(body, (strange) => {
-      for (const read of [answerOf, fileOf, plainOf, ratingOf, statusOf, stepLine, stepOf])
-        read(strange);
+      for (const read of [answerOf, fileOf, plainOf, ratingOf, statusOf, stagesOf]) read(strange);
     }),
   );
 });
@@ -68,7 +66,37 @@ test('a picture keeps its shape within the bounds', () => {
   expect(fitted({ w: 4000, h: 10 })).toEqual({ width: 320, height: 48 });
 });
 
-test('a step says its reason first', () => {
-  expect(stepLine({ node: 'n', why: '把握 0.93' })).toBe('把握 0.93');
-  expect(stepLine({ node: 'n', score: 0.934 })).toBe('node n · score 0.93');
+test('a step is the stages of its trace, with what each decided', () => {
+  const body = {
+    answers: 1,
+    trace: [
+      {
+        node: 'knowledge',
+        kind: 'knowledge',
+        port: 'sure',
+        ms: 3.07,
+        confidence: 0.734,
+        hits: ['a', 'b'],
+      },
+      { node: 'end', kind: 'end', port: '', ms: 0.02 },
+    ],
+  };
+  expect(stagesOf(body)).toEqual([
+    {
+      kind: 'knowledge',
+      port: 'sure',
+      ms: 3.07,
+      facts: [
+        ['confidence', '0.73'],
+        ['hits', 'a、b'],
+      ],
+    },
+    { kind: 'end', port: '', ms: 0.02, facts: [] },
+  ]);
+});
+
+test('a step of another shape still says what it holds', () => {
+  expect(stagesOf({ node: 'own', reason: 'because' })).toEqual([
+    { kind: 'own', port: '', ms: null, facts: [['reason', 'because']] },
+  ]);
 });

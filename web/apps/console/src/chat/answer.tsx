@@ -1,6 +1,7 @@
 /** What the bot said: who, how sure, how fast, on what grounds. Also a draft that is still being written. */
 import type { Body } from '@qingniao/protocol/frames';
 import type { TFunction } from 'i18next';
+import i18next from 'i18next';
 import { useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { clock } from '../format/time.ts';
@@ -16,7 +17,7 @@ export function AnswerCard({ body, time }: { body: Body; time: number }) {
     <div className="card card-answer">
       <p className="card-head">
         <Icon name="bot" size={14} />
-        <b>{answer.bot === '' ? t('chat.sender.bot') : answer.bot}</b>
+        <b>{botName(answer.bot, t)}</b>
         {facts(answer, t).map((fact) => (
           <span key={fact}>· {fact}</span>
         ))}
@@ -39,6 +40,13 @@ export function AnswerCard({ body, time }: { body: Body; time: number }) {
       )}
     </div>
   );
+}
+
+/** A bot's name; those that come with the product have one in every language. */
+function botName(bot: string, t: TFunction): string {
+  if (bot === '') return t('chat.sender.bot');
+  const known = `chat.bots.${bot}`;
+  return i18next.exists(known) ? t(known as 'chat.bots.local') : bot;
 }
 
 function facts(answer: AnswerBody, t: TFunction): string[] {

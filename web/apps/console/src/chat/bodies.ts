@@ -35,7 +35,9 @@ export interface StatusBody {
   readonly to: Status;
   readonly why: string;
   readonly by: string;
+  /** The agent it went to: name and number, empty and 0 when it went to none. */
   readonly agent: string;
+  readonly agentId: number;
 }
 
 const isMap = (value: Json | undefined): value is JsonMap =>
@@ -99,6 +101,7 @@ export function statusOf(body: Body): StatusBody | null {
     why: text(body.why),
     by: text(body.by),
     agent: isMap(agent) ? text(agent.name) : '',
+    agentId: (isMap(agent) ? number(agent.id) : null) ?? 0,
   };
 }
 
@@ -114,38 +117,48 @@ export function plainOf(body: Body): string {
   return isMap(body) ? text(body.text) : '';
 }
 
-/** What the flow did, as name and value, nested values written out; at most twelve. */
-export function stepOf(body: Body): readonly (readonly [name: string, value: string])[] {
+/** One node that a message went through, and what it decided. */
+export interface Stage {
+  readonly kind: string;
+  /** The way out it took; empty where there is only one. */
+  readonly port: string;
+  readonly ms: number | null;
+  readonly facts: readonly (readonly [name: string, value: string])[];
+}
+
+/** At most this many facts of a stage, and stages of a step, are worth a place on the screen. */
+const MOST = 16;
+const NOT_FACTS = ['node', 'kind', 'port', 'ms'];
+
+/** What the flow did with one message; a step without a trace is one stage with everything it says. */
+export function stagesOf(body: Body): readonly Stage[] {
   if (!isMap(body)) return [];
-  return Object.entries(body)
+  const trace = list(body.trace).filter(isMap);
+  if (trace.length === 0) return [stageOf(body)];
+  return trace.slice(0, MOST).map(stageOf);
+}
+
+function stageOf(map: JsonMap): Stage {
+  const facts = Object.entries(map)
+    .filter(([name]) => !NOT_FACTS.includes(name))
     .map(([name, value]) => [name, written(value)] as const)
     .filter(([, value]) => value !== '')
-    .slice(0, 12);
+    .slice(0, MOST);
+  const kind = text(map.kind) || text(map.node);
+  return { kind, port: text(map.port), ms: number(map.ms), facts };
 }
 
 function written(value: Json): string {
   if (value === null) return '';
   if (typeof value === 'number' && !Number.isInteger(value)) return value.toFixed(2);
   if (typeof value !== 'object') return String(value);
-  if (Array.isArray(value))
+  if (Array.isArray(value)) {
     return value
       .map((one) => written(one as Json))
       .filter(Boolean)
       .join('、');
+  }
   return Object.entries(value)
     .map(([name, inner]) => `${name}: ${written(inner)}`)
-    .join(' · ');
-}
-
-/** One line that says most about a step: its reason, else its first values. */
-export function stepLine(body: Body): string {
-  const pairs = stepOf(body);
-  for (const wanted of ['why', 'text', 'because', 'reason']) {
-    const found = pairs.find(([name]) => name === wanted);
-    if (found !== undefined) return found[1];
-  }
-  return pairs
-    .slice(0, 3)
-    .map(([name, value]) => `${name} ${value}`)
     .join(' · ');
 }

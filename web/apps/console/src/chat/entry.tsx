@@ -9,6 +9,7 @@ import { fileOf, plainOf, ratingOf, statusOf } from './bodies.ts';
 import { FileCard } from './file-card.tsx';
 import { statusLine } from './line.ts';
 import { Linked } from './linked.tsx';
+import type { Story } from './story.ts';
 
 interface EntryProps {
   readonly entry: Entry;
@@ -17,12 +18,11 @@ interface EntryProps {
   readonly me: string;
   /** What the visitor has read. */
   readonly readSeq: number;
-  /** For a status: how long the visitor had waited before it, milliseconds. */
-  readonly waited: number | null;
+  readonly story: Story;
 }
 
 export const EntryPiece = memo(function EntryPiece(props: EntryProps) {
-  const { entry, waited } = props;
+  const { entry, story } = props;
   const { t } = useTranslation();
   switch (entry.type) {
     case EntryType.TEXT:
@@ -35,7 +35,8 @@ export const EntryPiece = memo(function EntryPiece(props: EntryProps) {
       if (body === null) return null;
       return (
         <p className={`line line-${body.to}`}>
-          {clock(entry.time)} · {statusLine(body, waited, t)}
+          {clock(entry.time)} ·{' '}
+          {statusLine(body, story.waits.get(entry.seq) ?? null, story.names.get(body.by) ?? '', t)}
         </p>
       );
     }
@@ -67,7 +68,7 @@ export const EntryPiece = memo(function EntryPiece(props: EntryProps) {
   }
 });
 
-function Bubble({ entry, ends, me, readSeq }: EntryProps) {
+function Bubble({ entry, ends, me, readSeq, story }: EntryProps) {
   const { t } = useTranslation();
   const isVisitor = entry.sender === 'v';
   const isOwn = entry.sender === me;
@@ -76,7 +77,11 @@ function Bubble({ entry, ends, me, readSeq }: EntryProps) {
   return (
     <div className={`said-row said-${side}${ends ? ' said-ends' : ''}`}>
       <div className={`bubble bubble-${side}${isOwn ? '' : ' bubble-other'}`}>
-        {!isVisitor && !isOwn && <span className="bubble-who">{t('chat.sender.colleague')}</span>}
+        {!isVisitor && !isOwn && (
+          <span className="bubble-who">
+            {story.names.get(entry.sender) ?? t('chat.sender.colleague')}
+          </span>
+        )}
         {file === null ? <Linked text={plainOf(entry.body)} /> : <FileCard file={file} />}
       </div>
       {ends && (

@@ -6,7 +6,7 @@ import type { TFunction } from 'i18next';
 import { useTranslation } from 'react-i18next';
 import type { View } from '../api/types.ts';
 import { visitorName } from '../format/names.ts';
-import { stopwatch } from '../format/time.ts';
+import { moment, stopwatch } from '../format/time.ts';
 import { whyText } from '../inbox/why.ts';
 import { useActions } from '../live/actions.ts';
 import { useView } from '../live/context.tsx';
@@ -15,6 +15,7 @@ import { StatusChip } from '../parts/chip.tsx';
 import { Icon } from '../parts/icon.tsx';
 import { useNow } from '../parts/now.ts';
 import { goBack, navigate } from '../router/router.ts';
+import { storyOf } from './story.ts';
 
 interface HeaderProps {
   readonly id: number;
@@ -24,7 +25,8 @@ interface HeaderProps {
 }
 
 export function Header({ id, view, row, me }: HeaderProps) {
-  const { t } = useTranslation();
+  const { t, i18n } = useTranslation();
+  const { handedOver } = storyOf(useView(id).entries);
   const now = useNow(1_000);
   const name = row === undefined ? '' : visitorName(row.visitor, t);
   return (
@@ -50,7 +52,7 @@ export function Header({ id, view, row, me }: HeaderProps) {
               <span className="clip">{name}</span>
               <StatusChip status={row.status} />
             </h2>
-            <p className="chat-why clip">{whoHas(row, me, now, t)}</p>
+            <p className="chat-why clip">{whoHas(row, handedOver, me, now, t, i18n.language)}</p>
           </div>
           <Buttons row={row} me={me} />
         </>
@@ -68,27 +70,40 @@ export function Header({ id, view, row, me }: HeaderProps) {
 }
 
 /** Who has it and why, in one line. */
-export function whoHas(row: InboxItem, me: number, now: number, t: TFunction): string {
-  const why = row.why === null ? null : whyText(row.why, t);
+function whoHas(
+  row: InboxItem,
+  handedOver: string,
+  me: number,
+  now: number,
+  t: TFunction,
+  locale: string,
+): string {
+  const why = reasons(row, handedOver)
+    .map((reason) => whyText(reason, t))
+    .join(' · ');
+  const has = why !== '';
   switch (row.status) {
     case 'bot':
       return t('chat.who.bot');
     case 'closed':
-      return t('chat.who.closed');
+      return t('chat.who.closed', { when: moment(row.since, now, t, locale) });
     case 'waiting': {
       const wait = stopwatch(now - row.since, t);
-      return why === null
-        ? t('chat.who.waiting', { wait })
-        : t('chat.who.waiting_why', { wait, why });
+      return has ? t('chat.who.waiting_why', { wait, why }) : t('chat.who.waiting', { wait });
     }
     case 'open': {
-      if (row.assignee?.id === me) {
-        return why === null ? t('chat.who.mine') : t('chat.who.mine_why', { why });
-      }
+      if (row.assignee?.id === me)
+        return has ? t('chat.who.mine_why', { why }) : t('chat.who.mine');
       const name = row.assignee?.name ?? t('chat.sender.colleague');
-      return why === null ? t('chat.who.other', { name }) : t('chat.who.other_why', { name, why });
+      return has ? t('chat.who.other_why', { name, why }) : t('chat.who.other', { name });
     }
   }
+}
+
+/** Why it came to people, and why to this one. */
+function reasons(row: InboxItem, handedOver: string): string[] {
+  const own = row.why ?? '';
+  return [...new Set([handedOver, own])].filter((reason) => reason !== '' && reason !== 'took');
 }
 
 function Buttons({ row, me }: { row: InboxItem; me: number }) {

@@ -6,7 +6,6 @@ import {
   lastSeq,
   type Conversation as View,
 } from '@qingniao/client/conversation';
-import { type Entry, EntryType } from '@qingniao/protocol/frames';
 import { Button } from 'antd';
 import { useEffect, useMemo, useRef } from 'react';
 import { useTranslation } from 'react-i18next';
@@ -18,11 +17,11 @@ import { Icon } from '../parts/icon.tsx';
 import { useNow } from '../parts/now.ts';
 import { DraftCard } from './answer.tsx';
 import { arrange, countNew, type Piece } from './arrange.ts';
-import { statusOf } from './bodies.ts';
 import { EntryPiece } from './entry.tsx';
 import { PendingPiece } from './pending.tsx';
 import { useScroll } from './scroll.ts';
 import { Steps } from './steps.tsx';
+import { storyOf } from './story.ts';
 
 /** `maySee`: looking at it counts as having read it. */
 export function Transcript({ view, maySee }: { view: View; maySee: boolean }) {
@@ -33,7 +32,7 @@ export function Transcript({ view, maySee }: { view: View; maySee: boolean }) {
   const isReady = isKnown && (view.entries.length > 0 || (view.state.last ?? 0) === 0);
   const scroll = useScroll(firstSeq(view), () => client.history(view.id));
   const pieces = useMemo(() => arrange(view.entries, view.pending), [view.entries, view.pending]);
-  const waits = useMemo(() => waitedBefore(view.entries), [view.entries]);
+  const story = useMemo(() => storyOf(view.entries), [view.entries]);
   const now = useNow(60_000);
   const last = lastSeq(view);
   const seen = useSeen(view.id, last, scroll.isAtEnd, maySee);
@@ -60,7 +59,7 @@ export function Transcript({ view, maySee }: { view: View; maySee: boolean }) {
             ends={piece.ends}
             me={own}
             readSeq={view.state.read?.v ?? 0}
-            waited={waits.get(piece.entry.seq) ?? null}
+            story={story}
           />
         );
     }
@@ -68,10 +67,10 @@ export function Transcript({ view, maySee }: { view: View; maySee: boolean }) {
 
   return (
     <div className="transcript-frame">
-      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a scrollable region must be reachable by keyboard */}
       <div
         ref={scroll.box}
         className="transcript"
+        // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard
         tabIndex={0}
         role="log"
         aria-label={t('chat.label')}
@@ -143,19 +142,6 @@ function TypingLine({ view }: { view: View }) {
       </div>
     </div>
   );
-}
-
-/** For each status entry, how long the visitor had been waiting when it came. */
-function waitedBefore(entries: readonly Entry[]): ReadonlyMap<number, number> {
-  const waits = new Map<number, number>();
-  let since: number | null = null;
-  for (const entry of entries) {
-    if (entry.type !== EntryType.STATUS) continue;
-    const to = statusOf(entry.body)?.to;
-    if (since !== null) waits.set(entry.seq, entry.time - since);
-    since = to === 'waiting' ? entry.time : null;
-  }
-  return waits;
 }
 
 /** Tells the server what has been seen, and remembers up to where it was. */

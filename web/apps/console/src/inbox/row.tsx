@@ -12,6 +12,9 @@ import { StatusChip } from '../parts/chip.tsx';
 import { linkTo } from '../router/router.ts';
 import { whyText } from './why.ts';
 
+/** Where the reason still matters. */
+const TELLING: readonly string[] = ['waiting', 'open'];
+
 interface RowProps {
   readonly row: InboxItem;
   readonly view: View;
@@ -50,7 +53,10 @@ export const Row = memo(function Row(props: RowProps) {
           <span className="row-line">
             <span className="row-name clip">{name}</span>
             <span className="hidden-text">{t(row.online ? 'inbox.online' : 'inbox.offline')}</span>
-            <time className="row-time" dateTime={new Date(row.time).toISOString()}>
+            <time
+              className={isWaiting ? 'row-time row-wait' : 'row-time'}
+              dateTime={new Date(row.time).toISOString()}
+            >
               {isWaiting ? stopwatch(now - row.since, t) : ago(row.time, now, t, i18n.language)}
             </time>
           </span>
@@ -64,7 +70,7 @@ export const Row = memo(function Row(props: RowProps) {
                 owner !== null && owner.id !== me ? t('status.by', { name: owner.name }) : undefined
               }
             />
-            {row.why !== null && row.status !== 'bot' && row.status !== 'closed' && (
+            {row.why !== null && row.why !== '' && TELLING.includes(row.status) && (
               <span className="row-why clip">{whyText(row.why, t)}</span>
             )}
             {count > 0 && (
@@ -88,5 +94,8 @@ function previewText(row: InboxItem, me: number, t: TFunction): string {
   const text = row.preview.replace(/\s+/g, ' ').trim();
   if (row.sender === `a${me}`) return t('inbox.you', { text });
   if (row.sender === 'b') return t('inbox.bot', { text });
+  if (row.assignee !== null && row.sender === `a${row.assignee.id}`) {
+    return t('inbox.colleague', { name: row.assignee.name, text });
+  }
   return text;
 }

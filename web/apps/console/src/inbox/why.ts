@@ -1,4 +1,4 @@
-/** Why a conversation came to people, in words. */
+/** Why a conversation changed hands, in words. */
 import type { TFunction } from 'i18next';
 import i18next from 'i18next';
 

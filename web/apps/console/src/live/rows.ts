@@ -63,7 +63,7 @@ export function createRows(onStranger: (ids: readonly number[]) => void): Rows {
       tick += 1;
       touched.set(id, tick);
       waiting.push([id, fields]);
-      timer ??= setTimeout(flush, BATCH_MS);
+      if (timer === undefined) timer = setTimeout(flush, BATCH_MS);
     },
   };
 }

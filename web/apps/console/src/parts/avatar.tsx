@@ -1,4 +1,5 @@
 /** A person as a coloured disc with the first character of their name; the dot says whether they are connected. */
+import type { CSSProperties } from 'react';
 import { colourOf, initial } from '../format/names.ts';
 
 export function Avatar(props: {
@@ -12,12 +13,12 @@ export function Avatar(props: {
     <span
       className="avatar"
       aria-hidden="true"
-      style={{
-        width: size,
-        height: size,
-        fontSize: Math.round(size * 0.4),
-        background: `var(--avatar-${colourOf(id)})`,
-      }}
+      style={
+        {
+          '--size': `${size}px`,
+          background: `var(--avatar-${colourOf(id)})`,
+        } as CSSProperties
+      }
     >
       {initial(name)}
       {online !== undefined && <span className={online ? 'dot dot-on' : 'dot'} />}

@@ -29,12 +29,19 @@ function themeOf(palette: Palette, rest: Token): Token {
   };
 }
 
+/** Flat buttons: what can be pressed is told by its fill. */
+const COMPONENTS: NonNullable<ThemeConfig['components']> = {
+  Button: { primaryShadow: 'none', defaultShadow: 'none', dangerShadow: 'none' },
+};
+
 const LIGHT: ThemeConfig = {
+  components: COMPONENTS,
   algorithm: theme.defaultAlgorithm,
   token: themeOf(light, { colorTextPlaceholder: '#667780', colorBorder: '#d3dce0' }),
 };
 
 const DARK: ThemeConfig = {
+  components: COMPONENTS,
   algorithm: theme.darkAlgorithm,
   token: themeOf(dark, {
     colorTextPlaceholder: '#8d9ca4',
