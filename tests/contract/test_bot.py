@@ -126,5 +126,3 @@ async def test_health_is_told(made: Made) -> None:
     health = await made.bot.health()
     assert health.is_ok
     assert made.bot.name
-
-

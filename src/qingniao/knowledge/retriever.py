@@ -14,7 +14,7 @@ The index proposes the nearest wordings and bodies; each proposed entry is then 
 
     confidence = 1 / (1 + exp(-(BIAS + STRENGTH * strength + MARGIN * margin)))
 
-The three coefficients are a logistic fit on every second question of `tests/data/questions_shop.txt`
+The coefficients are a logistic fit on every second question of `tests/data/questions_shop.txt`
 against remarks from other kinds of business; the other questions measure it. Rule: nothing here
 waits; a search among some hundred entries takes under a millisecond.
 """

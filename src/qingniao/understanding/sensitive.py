@@ -44,7 +44,7 @@ class Found(Struct, frozen=True, kw_only=True):
 
 
 class _Letter(Struct, frozen=True, gc=False):
-    """A letter after folding, and where it stood. The collector need not look at thousands of them."""
+    """A letter after folding, and where it stood. Not for the collector: there are thousands."""
 
     char: str
     start: int

@@ -1,4 +1,4 @@
-"""The local bot's own choices; what it shares with other bots is in `tests/contract/test_bot.py`."""
+"""The local bot's own choices; what all bots promise is in `tests/contract/test_bot.py`."""
 
 from collections.abc import Sequence
 

@@ -93,7 +93,8 @@ def test_no_bytes_make_it_raise(content: bytes, name: str) -> None:
     assert all(isinstance(problem, Problem) and problem.text for problem in found.problems)
 
 
-text = st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1, max_size=40).map(str.strip)
+letters = st.characters(exclude_categories=["Cs", "Cc"])
+text = st.text(letters, min_size=1, max_size=40).map(str.strip)
 
 
 @given(st.lists(st.tuples(text, text), min_size=1, max_size=8, unique_by=lambda pair: pair[0]))

@@ -42,7 +42,11 @@ def test_mask_keeps_the_length_and_leaves_nothing(text: str) -> None:
         assert masked == text
 
 
-@given(st.text("退换货啊", max_size=6), st.text(" -_.·", max_size=MAX_GAP), st.text("退货", max_size=6))
+@given(
+    st.text("退换货啊", max_size=6),
+    st.text(" -_.·", max_size=MAX_GAP),
+    st.text("退货", max_size=6),
+)
 def test_separators_inside_a_word_do_not_hide_it(before: str, gap: str, after: str) -> None:
     text = f"{before}加{gap}微{gap}信{after}"
     end = len(text) - len(after)

@@ -1,4 +1,4 @@
-"""Who wants a person and who is angry, measured on lists that were written before the classifier."""
+"""Who wants a person and who is angry, on lists that were written before the classifier."""
 
 import unicodedata
 from pathlib import Path
