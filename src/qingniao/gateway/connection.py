@@ -1,13 +1,15 @@
 """One WebSocket. Owns its assembly of fragments, its session, what it follows and its outbox.
 
 Rule: nothing here awaits the socket. What a slow reader has not taken waits in the transport's
-buffer, bounded in bytes: typing and deltas are left out first, then it closes with SLOW.
+buffer, bounded in bytes: typing and deltas are left out first, then it closes with SLOW. Whoever
+is told goodbye has a moment to read it.
 """
 
+import asyncio
 from collections import deque
 from typing import TYPE_CHECKING, Final
 
-from picows import WSFrame, WSListener, WSMsgType, WSTransport
+from picows import WSCloseCode, WSFrame, WSListener, WSMsgType, WSTransport
 
 from qingniao.chat.intake import Decision, Message
 from qingniao.errors import StorageError
@@ -43,6 +45,8 @@ __all__ = ["Connection"]
 _log: Final = get_logger("gateway")
 _REQUESTS: Final = 1_024
 """`follow` and `history` frames waiting on one connection; above it: FLOODING."""
+_LINGER_S: Final = 5.0
+"""Time to read what waits, and why it is the last, before a closed socket is cut."""
 
 Request = Hello | Follow | History
 
@@ -57,10 +61,12 @@ class Connection(WSListener):
         "_paused",
         "_requests",
         "_text",
+        "born",
         "codec",
         "entries",
         "follows",
         "hub",
+        "is_present",
         "seen",
         "session",
         "signed_in",
@@ -76,9 +82,10 @@ class Connection(WSListener):
         self.follows: dict[int, int] = {}
         """Conversation → the last `seq` sent; negative while it is being caught up."""
         self.entries = 0
-        self.seen = 0
+        self.born = self.seen = 0
         self.welcomed_ms = 0
         self.signed_in = ""
+        self.is_present = False
         self._inflight = 0
         self._paused = False
         self._parts: bytearray | None = None
@@ -115,10 +122,15 @@ class Connection(WSListener):
         elif kind is WSMsgType.CONTINUATION:
             self._append(frame)
         elif kind is WSMsgType.CLOSE:
-            transport.send_close(frame.get_close_code())
-            transport.disconnect()
+            self._answer_close(transport, frame)
         elif kind is WSMsgType.PING:
             transport.send_pong(frame.get_payload_as_bytes())
+
+    def _answer_close(self, transport: WSTransport, frame: WSFrame) -> None:
+        # 1005 stands for "no code was sent" and must not be sent itself.
+        code = frame.get_close_code() if frame.payload_size else WSCloseCode.OK
+        transport.send_close(code)
+        transport.disconnect()
 
     def _append(self, frame: WSFrame) -> None:
         parts = self._parts
@@ -191,7 +203,7 @@ class Connection(WSListener):
     def _settle(self, result: Decision | StorageError) -> None:
         """The pipeline knows the fate of a message of ours; see `pipeline.Reply`."""
         self._inflight -= 1
-        if self._paused and self._inflight < self.session.limits.credit // 2:
+        if self._paused and self._inflight <= self.session.limits.credit // 2:
             self._resume()
         if self.transport is None:
             return
@@ -237,6 +249,10 @@ class Connection(WSListener):
         except (StorageError, TimeoutError) as exc:
             _log.error("request_failed", exc=exc)
             self.bye(Bye(Close.STORAGE, "The server cannot read its store; try again.", 5_000))
+        except Exception as exc:  # a fault of ours: whoever waits for the answer must hear of it
+            _log.error("request_broke", exc=exc)
+            self.send(Error(0, 0, Code.INTERNAL, "Something went wrong in the server.", True))
+            self.bye(Bye(Close.OVERLOADED, "Something went wrong in the server.", 5_000))
         finally:
             self._asking = False
             self._requests = None
@@ -251,18 +267,18 @@ class Connection(WSListener):
         """Send encoded bytes, or leave them out, or close: see the module's rule."""
         transport = self.transport
         if transport is None:
-            return
+            return None
         waiting = transport.underlying_transport.get_write_buffer_size()
         if waiting:
             config = self.hub.services.config
             if droppable and waiting > config.outbox_soft_bytes:
                 self.hub.dropped += 1
-                return
+                return None
             if waiting + len(data) > config.outbox_bytes:
                 self.hub.slow += 1
-                self._slow()
-                return
+                return self.bye(Bye(Close.SLOW, "You did not read fast enough; resume."))
         transport.send(WSMsgType.BINARY if self.codec.is_binary else WSMsgType.TEXT, data)
+        return None
 
     def write_entry(self, data: bytes) -> None:
         """The same for an entry frame, which `pong` counts."""
@@ -275,22 +291,15 @@ class Connection(WSListener):
         if transport is None:
             return
         self.session.close()
-        self.send(frame)
-        if self.transport is None:
-            return
         self.transport = None
         self.hub.closing(self, frame.code)
+        kind = WSMsgType.BINARY if self.codec.is_binary else WSMsgType.TEXT
+        transport.send(kind, self.codec.encode(frame))
         transport.send_close(frame.code, frame.text.encode()[:120])  # type: ignore[arg-type]
         transport.disconnect()
-
-    def _slow(self) -> None:
-        transport, self.transport = self.transport, None
-        self.session.close()
-        self.hub.closing(self, Close.SLOW)
-        if transport is not None:
-            transport.send_close(Close.SLOW, b"slow, resume")  # type: ignore[arg-type]
-            # What waits would take as long as the reader is slow; the log has it all.
-            transport.disconnect(graceful=False)
+        socket = transport.underlying_transport
+        if socket.get_write_buffer_size():
+            asyncio.get_running_loop().call_later(_LINGER_S, socket.abort)
 
     def _pause(self) -> None:
         if self.transport is not None:
@@ -304,7 +313,8 @@ class Connection(WSListener):
             self.transport.underlying_transport.resume_reading()
 
     def owns(self, device: str, entry_type: int) -> bool:
-        """Did this connection send that entry (and has, or gets, its ack)?"""
-        if not device or entry_type == EntryType.STATUS:
+        """Did this connection send that entry, and will it get the ack for it right away?"""
+        # Without anything under way it was sent before a reconnect: the ack went to nobody.
+        if not device or not self._inflight or entry_type == EntryType.STATUS:
             return False
         return device == f"{self.session.sender}/{self.session.device}"

@@ -8,6 +8,7 @@ pinned exactly in `pyproject.toml`.
 
 import asyncio
 import logging
+import re
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -27,6 +28,7 @@ __all__ = ["Front"]
 _HEAD_MAX: Final = 16_384
 _READ_BUFFER: Final = 2_048
 _TOO_LARGE: Final = b"HTTP/1.1 431 Request Header Fields Too Large\r\nConnection: close\r\n\r\n"
+_UPGRADE: Final = re.compile(rb"^upgrade:[ \t]*websocket[ \t]*\r?$", re.IGNORECASE | re.MULTILINE)
 # A LoggerAdapter keeps picows from making one logger per connection.
 _picows_log: Final = logging.LoggerAdapter(logging.getLogger("picows"), {})
 
@@ -106,10 +108,13 @@ class _Peek(asyncio.Protocol):
         transport = self._transport
         if transport is None:
             return
-        if b"\r\n\r\n" not in head[-len(data) - 3 :]:
-            if len(head) > _HEAD_MAX:
-                transport.write(_TOO_LARGE)
-                transport.close()
+        end = head.find(b"\r\n\r\n", max(0, len(head) - len(data) - 3))
+        if end > _HEAD_MAX or (end < 0 and len(head) > _HEAD_MAX):
+            self._transport = None
+            transport.write(_TOO_LARGE)
+            transport.close()
+            return
+        if end < 0:
             return
         self._stop()
         self._transport = None
@@ -145,4 +150,4 @@ class _Peek(asyncio.Protocol):
 def _is_websocket(head: bytearray) -> bool:
     line, _, fields = bytes(head).partition(b"\r\n")
     path = line.split(b" ")[1].partition(b"?")[0] if line.count(b" ") >= 2 else b""
-    return path == b"/ws" and b"upgrade: websocket" in fields.lower()
+    return path == b"/ws" and _UPGRADE.search(fields.partition(b"\r\n\r\n")[0]) is not None

@@ -42,7 +42,7 @@ class Heart:
             if connection.session.phase is Phase.READY:
                 if (id(connection) // 64 + beat) % quiet == 0:
                     self._check(connection, beat - connection.seen)
-            elif beat - connection.seen > self._hello:
+            elif beat - connection.born > self._hello:
                 connection.bye(Bye(Close.NO_HELLO, "No hello in time."))
 
     def _check(self, connection: "Connection", silence: int) -> None:

@@ -63,7 +63,7 @@ class Hub:
     def connected(self, connection: Connection) -> None:
         """A socket is up; it has yet to say hello."""
         self.connections[connection] = None
-        connection.seen = self.beat
+        connection.born = connection.seen = self.beat
 
     def closing(self, connection: Connection, code: int) -> None:
         """We close it with `code`; `disconnected` follows."""
@@ -79,7 +79,8 @@ class Hub:
         key = (session.visitor or session.sender, session.device)
         if self._devices.get(key) is connection:
             del self._devices[key]
-        if session.sender and connection.welcomed_ms:
+        if connection.is_present:
+            connection.is_present = False
             self._present(connection, came=False)
 
     def _present(self, connection: Connection, *, came: bool) -> None:
@@ -115,7 +116,10 @@ class Hub:
         elif type(frame) is Follow:
             if frame.conversation == 0:
                 self.inbox.join(connection)
-            elif len(connection.follows) >= connection.session.limits.follows:
+            elif (
+                len(connection.follows) >= connection.session.limits.follows
+                and frame.conversation not in connection.follows  # again: to mend a gap
+            ):
                 text = "Too many conversations followed; unfollow some."
                 connection.send(Error(frame.conversation, 0, Code.TOO_MANY, text, False))
             else:
@@ -140,7 +144,7 @@ class Hub:
         self._replace(connection, who)
         now = self.services.clock()
         connection.welcomed_ms = now
-        cursors = dict(hello.cursors)
+        cursors = {c: after for c, after in hello.cursors if c and session.may_see(c)}
         if not who.agent:
             cursors = {who.conversation: cursors.get(who.conversation, 0)}
         standings = []
@@ -148,8 +152,11 @@ class Hub:
             head = await self._head(connection, conversation)
             if head is not None:
                 standings.append((conversation, await self._standing(connection, head, after)))
+        if connection.transport is None:
+            return  # it left while its conversations were looked up
         self._sessions += 1
         connection.send(Welcome(f"s{self._sessions:x}", now, session.limits, standings))
+        connection.is_present = True
         self._present(connection, came=True)
         if who.agent and 0 in cursors:
             self.inbox.join(connection)
@@ -191,6 +198,8 @@ class Hub:
         await self._join(connection, conversation, fields["from"] - 1)
 
     async def _join(self, connection: Connection, conversation: int, after: int) -> None:
+        if connection.transport is None:
+            return
         connection.follows[conversation] = after
         self._followers.setdefault(conversation, {})[connection] = None
         await self._catch_up(connection, conversation)

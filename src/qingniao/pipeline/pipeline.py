@@ -110,10 +110,17 @@ class Pipeline:
         for (_, reply), decision in zip(taken, decisions, strict=True):
             if decision.entries:
                 touched[decision.intent.conversation] = None
-                self._tell(decision)
-            if reply is not None:
-                reply(decision)
-        self._hint(await self._log.heads(touched))
+            try:
+                if decision.entries:
+                    self._tell(decision)
+                if reply is not None:
+                    reply(decision)
+            except Exception as exc:  # it is stored; who was not told finds it in the log
+                _log.error("telling_failed", exc=exc, conversation=decision.intent.conversation)
+        try:
+            self._hint(await self._log.heads(touched))
+        except Exception as exc:  # the marks are on disk: the sweeper brings them again
+            _log.error("hinting_failed", exc=exc, conversations=len(touched))
 
     def _fail(self, taken: Sequence[tuple[Intent, Reply | None]], exc: StorageError) -> None:
         # What waits behind was numbered on top of what failed: it must fail too, or it would be
