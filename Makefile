@@ -49,8 +49,9 @@ setup: .venv/installed-dev web/node_modules/.installed
 .venv/installed-dev: .venv/installed
 	@$(BIN)/pip install -q -e . --group dev -c constraints.txt && touch $@
 
+# Not `npm ci`: it insists on the optional packages of every platform, which not every registry has.
 web/node_modules/.installed: web/package.json web/package-lock.json .venv/installed
-	@bash web/node.sh npm ci --no-audit --no-fund --loglevel=error && touch $@
+	@bash web/node.sh npm install --no-audit --no-fund --loglevel=error && touch $@
 
 clean:
 	rm -rf .venv web/node_modules src/qingniao/web build dist
