@@ -32,8 +32,15 @@ const site = {
   hours: '9:00–21:00',
 };
 const limits = {
-  frame_bytes: 65_536, body_chars: 4_000, credit: 32, rate: 10, follows: 1, beat_ms: 45_000,
-  hello_ms: 10_000, replay: 100, file_bytes: 20_971_520,
+  frame_bytes: 65_536,
+  body_chars: 4_000,
+  credit: 32,
+  rate: 10,
+  follows: 1,
+  beat_ms: 45_000,
+  hello_ms: 10_000,
+  replay: 100,
+  file_bytes: 20_971_520,
 };
 const { TEXT, ANSWER, STATUS, FILE, RATING } = EntryType;
 const ago = (minutes) => started - minutes * 60_000;
@@ -42,17 +49,39 @@ const agent = { id: 7, name: '周宁' };
 /** Entries from short hand: [minutes ago, sender, type, body]. */
 const log = (...lines) =>
   lines.map(([minutes, sender, type, body], index) => ({
-    kind: Kind.ENTRY, conversation: 1041, seq: index + 1, time: ago(minutes), sender, type, body,
+    kind: Kind.ENTRY,
+    conversation: 1041,
+    seq: index + 1,
+    time: ago(minutes),
+    sender,
+    type,
+    body,
   }));
 const asked = [
   [26, 'v', TEXT, '买大了能退吗'],
-  [26, 'b', ANSWER, {
-    text: '签收 7 天内、吊牌完好可以退货。在「我的订单 → 申请售后」提交，上门取件免运费。',
-    cites: [{ id: 'k2', title: '退换货规则 · 第 2 条', quote: '自签收次日起 7 天内，商品吊牌、包装完好，可申请无理由退货，首次上门取件免运费。' }],
-    options: ['怎么申请售后', '退款多久到账', '转人工'],
-  }],
+  [
+    26,
+    'b',
+    ANSWER,
+    {
+      text: '签收 7 天内、吊牌完好可以退货。在「我的订单 → 申请售后」提交，上门取件免运费。',
+      cites: [
+        {
+          id: 'k2',
+          title: '退换货规则 · 第 2 条',
+          quote: '自签收次日起 7 天内，商品吊牌、包装完好，可申请无理由退货，首次上门取件免运费。',
+        },
+      ],
+      options: ['怎么申请售后', '退款多久到账', '转人工'],
+    },
+  ],
 ];
-const toWaiting = [2, 's', STATUS, { from: 'bot', to: 'waiting', why: 'asked', by: 'v', session: 1 }];
+const toWaiting = [
+  2,
+  's',
+  STATUS,
+  { from: 'bot', to: 'waiting', why: 'asked', by: 'v', session: 1 },
+];
 const withAgent = [
   ...asked,
   [3, 'v', TEXT, '退款多久到账？转人工'],
@@ -60,13 +89,19 @@ const withAgent = [
   [1.6, 's', STATUS, { from: 'waiting', to: 'open', why: 'taken', by: 'a7', agent, session: 1 }],
   [1.5, 'a7', TEXT, '林女士您好！取件扫描后 24 小时内原路退回，支付宝一般当天到账。'],
   [1, 'v', TEXT, '好的，谢谢'],
-  [0.8, 'a7', FILE, { id: 'missing', name: '退货流程图.pdf', size: 482_113, mime: 'application/pdf' }],
+  [
+    0.8,
+    'a7',
+    FILE,
+    { id: 'missing', name: '退货流程图.pdf', size: 482_113, mime: 'application/pdf' },
+  ],
   [0.7, 'a7', TEXT, '流程图发您了，也可以看 https://example.com/returns?from=chat 这个页面。'],
   [0.5, 'v', TEXT, '收到'],
 ];
 const open = { status: 'open', assignee: agent, read: { v: 10, a: 10 } };
 const long = '这是一段很长很长的话，用来看看折行是不是自然。'.repeat(12);
-const picture = '<svg xmlns="http://www.w3.org/2000/svg" width="640" height="420"><defs><linearGradient id="g" x2="1" y2="1"><stop stop-color="#c9b18f"/><stop offset="1" stop-color="#8a6f4d"/></linearGradient></defs><path fill="url(#g)" d="M0 0h640v420H0z"/><circle cx="320" cy="210" r="90" fill="#f3e8d8"/></svg>';
+const picture =
+  '<svg xmlns="http://www.w3.org/2000/svg" width="640" height="420"><defs><linearGradient id="g" x2="1" y2="1"><stop stop-color="#c9b18f"/><stop offset="1" stop-color="#8a6f4d"/></linearGradient></defs><path fill="url(#g)" d="M0 0h640v420H0z"/><circle cx="320" cy="210" r="90" fill="#f3e8d8"/></svg>';
 
 /** Each: what the server knows, and what happens once the panel is open. */
 const scenes = {
@@ -80,8 +115,20 @@ const scenes = {
   streaming: {
     entries: log([1, 'v', TEXT, '驼色这件有 XL 吗？']),
     act: async (_page, send) => {
-      send({ kind: Kind.DELTA, conversation: 1041, draft: 4, offset: 0, text: '有的，驼色目前 S 到 XL 都有现货，' });
-      send({ kind: Kind.DELTA, conversation: 1041, draft: 4, offset: 17, text: 'XL 适合身高 172–178 cm' });
+      send({
+        kind: Kind.DELTA,
+        conversation: 1041,
+        draft: 4,
+        offset: 0,
+        text: '有的，驼色目前 S 到 XL 都有现货，',
+      });
+      send({
+        kind: Kind.DELTA,
+        conversation: 1041,
+        draft: 4,
+        offset: 17,
+        text: 'XL 适合身高 172–178 cm',
+      });
     },
   },
   thinking: {
@@ -122,11 +169,17 @@ const scenes = {
       [7, 'v', TEXT, `https://example.com/${'a-very-long-address-'.repeat(12)}`],
       [7, 'v', TEXT, 'Donaudampfschifffahrtsgesellschaftskapitän'.repeat(3)],
     ),
-    act: async (page) => page.locator('textarea').fill('写了好几行\n第二行\n第三行\n第四行\n第五行\n第六行\n第七行'),
+    act: async (page) =>
+      page.locator('textarea').fill('写了好几行\n第二行\n第三行\n第四行\n第五行\n第六行\n第七行'),
   },
   picture: {
     entries: log(
-      [3, 'v', FILE, { id: 'picture', name: '吊牌.jpg', size: 80_000, mime: 'image/jpeg', w: 640, h: 420 }],
+      [
+        3,
+        'v',
+        FILE,
+        { id: 'picture', name: '吊牌.jpg', size: 80_000, mime: 'image/jpeg', w: 640, h: 420 },
+      ],
       [2, 'b', ANSWER, { text: '图片收到了，我帮您看一下。' }],
     ),
   },
@@ -134,11 +187,13 @@ const scenes = {
     entries: log(...asked),
     act: async (page) => {
       const file = (name, mimeType, size) => ({ name, mimeType, buffer: Buffer.alloc(size, 1) });
-      await page.locator('input[type=file]').setInputFiles([
-        { name: '吊牌.svg', mimeType: 'image/svg+xml', buffer: Buffer.from(picture) },
-        file('a.exe', 'application/x-msdownload', 900),
-        file('视频.mp4', 'video/mp4', 21_000_000),
-      ]);
+      await page
+        .locator('input[type=file]')
+        .setInputFiles([
+          { name: '吊牌.svg', mimeType: 'image/svg+xml', buffer: Buffer.from(picture) },
+          file('a.exe', 'application/x-msdownload', 900),
+          file('视频.mp4', 'video/mp4', 21_000_000),
+        ]);
     },
   },
   pill: {
@@ -151,12 +206,21 @@ const scenes = {
     },
   },
   rating: {
-    entries: log(...withAgent, [0, 's', STATUS, { from: 'open', to: 'closed', why: 'done', by: 'a7', session: 1 }]),
+    entries: log(...withAgent, [
+      0,
+      's',
+      STATUS,
+      { from: 'open', to: 'closed', why: 'done', by: 'a7', session: 1 },
+    ]),
     state: { status: 'closed', read: { v: 10, a: 10 } },
     act: async (page) => page.locator('.stars label').nth(3).click(),
   },
   rated: {
-    entries: log(...withAgent, [0, 's', STATUS, { from: 'open', to: 'closed', why: 'done', by: 'a7', session: 1 }], [0, 'v', RATING, { score: 5 }]),
+    entries: log(
+      ...withAgent,
+      [0, 's', STATUS, { from: 'open', to: 'closed', why: 'done', by: 'a7', session: 1 }],
+      [0, 'v', RATING, { score: 5 }],
+    ),
     state: { status: 'closed' },
   },
   banned: { bye: 3501 },
@@ -164,7 +228,15 @@ const scenes = {
 
 const browser = await chromium.launch({
   executablePath: env.CHROMIUM ?? '/usr/bin/chromium',
-  args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'],
+  args: [
+    '--no-sandbox',
+    '--disable-gpu',
+    '--disable-quic',
+    '--no-first-run',
+    '--disable-background-networking',
+    '--disable-component-update',
+    '--disable-sync',
+  ],
 });
 
 async function draw(name, scene, { width, height, lang = '', dark = false }) {
@@ -186,7 +258,10 @@ async function draw(name, scene, { width, height, lang = '', dark = false }) {
   await page.routeWebSocket(/\/ws$/, (ws) => {
     if (isLost) return ws.close({ code: 3000 });
     socket = ws;
-    ws.onMessage((message) => !scene.isSilent && answer(scene, packed.decode(new Uint8Array(message)), send, ws));
+    ws.onMessage(
+      (message) =>
+        !scene.isSilent && answer(scene, packed.decode(new Uint8Array(message)), send, ws),
+    );
   });
   await page.goto(`${origin}/demo/${lang}`);
   await page.locator('.launcher').waitFor();
@@ -204,7 +279,8 @@ async function draw(name, scene, { width, height, lang = '', dark = false }) {
   await page.screenshot({ path: file });
   await page.evaluate(axe);
   const { violations } = await page.evaluate(() => globalThis.axe.run());
-  for (const { id, nodes } of violations) trouble.push(`axe ${id}: ${nodes[0].html.slice(0, 160)} ${nodes[0].failureSummary}`);
+  for (const { id, nodes } of violations)
+    trouble.push(`axe ${id}: ${nodes[0].html.slice(0, 160)} ${nodes[0].failureSummary}`);
   console.log(file, trouble.length > 0 ? trouble : 'clean');
   await context.close();
   return trouble.length;
@@ -217,8 +293,23 @@ function answer(scene, frame, send, ws) {
       send({ kind: Kind.BYE, code: scene.bye, text: '', retry_after_ms: 0 });
       return ws.close({ code: scene.bye });
     }
-    const fields = { status: 'bot', assignee: null, last: entries.length, from: 1, n: 0, session: 1, read: { v: entries.length, a: 0 }, ...scene.state };
-    send({ kind: Kind.WELCOME, session: 's', time: Date.now(), limits, conversations: [[1041, fields]] });
+    const fields = {
+      status: 'bot',
+      assignee: null,
+      last: entries.length,
+      from: 1,
+      n: 0,
+      session: 1,
+      read: { v: entries.length, a: 0 },
+      ...scene.state,
+    };
+    send({
+      kind: Kind.WELCOME,
+      session: 's',
+      time: Date.now(),
+      limits,
+      conversations: [[1041, fields]],
+    });
     for (const entry of entries) send(entry);
   } else if (frame.kind === Kind.SEND && scene.refuses) {
     send({ kind: Kind.ERROR, conversation: 1041, n: frame.n, expected: 0, ...scene.refuses });
@@ -239,10 +330,14 @@ async function serve(route, scene) {
     }
     return undefined;
   }
-  if (pathname === '/files/picture') return route.fulfill({ contentType: types.svg, body: picture });
+  if (pathname === '/files/picture')
+    return route.fulfill({ contentType: types.svg, body: picture });
   if (pathname === '/favicon.ico') return route.fulfill({ status: 204 });
   const path = web + pathname.slice(1) + (pathname.endsWith('/') ? 'index.html' : '');
-  await route.fulfill({ body: readFileSync(path), contentType: types[path.split('.').at(-1)] ?? types.html });
+  await route.fulfill({
+    body: readFileSync(path),
+    contentType: types[path.split('.').at(-1)] ?? types.html,
+  });
 }
 
 let troubles = 0;

@@ -1,38 +1,30 @@
 /** One line of the conversation. Rule: what people wrote becomes text nodes, never markup. */
 
 import { type Body, EntryType } from '@qingniao/protocol/frames';
-import { useState } from 'preact/hooks';
-import type { Copy } from './contract.ts';
+import { type Child, h } from './h.ts';
 import { Icon } from './icons.tsx';
 import { pieces } from './links.ts';
-import { asMap, type Cite, citesOf, type Line, wordsOf } from './timeline.ts';
+import type { Scene } from './scene.ts';
+import { asMap, citesOf, type Line, wordsOf } from './timeline.ts';
 
-interface Shared {
-  readonly copy: Copy;
-  readonly server: string;
-}
-
-export function Text({ text }: { text: string }) {
-  return (
-    <>
-      {pieces(text).map(({ text: part, href }) =>
-        href ? (
-          <a href={href} target="_blank" rel="noopener noreferrer nofollow">
-            {part}
-          </a>
-        ) : (
-          part
-        ),
-      )}
-    </>
+export function Text({ text }: { text: string }): Child {
+  return pieces(text).map(({ text: part, href }) =>
+    href ? (
+      <a href={href} target="_blank" rel="noopener noreferrer">
+        {part}
+      </a>
+    ) : (
+      part
+    ),
   );
 }
 
-function Cites({ cites, copy }: { cites: readonly Cite[]; copy: Copy }) {
+function Cites({ body, copy }: { body: Body; copy: Scene['copy'] }) {
+  const cites = citesOf(body);
   return (
-    <div class="cites">
-      {cites.map(({ title, quote }) =>
-        quote ? (
+    cites.length > 0 && (
+      <div class="cites">
+        {cites.map(({ title, quote }) => (
           <details>
             <summary>
               <Icon name="file" />
@@ -41,54 +33,45 @@ function Cites({ cites, copy }: { cites: readonly Cite[]; copy: Copy }) {
             </summary>
             <blockquote>{quote}</blockquote>
           </details>
-        ) : (
-          <span class="cite">
-            <Icon name="file" />
-            {title}
-          </span>
-        ),
-      )}
-    </div>
+        ))}
+      </div>
+    )
   );
 }
 
 function Attached({ body, server }: { body: Body; server: string }) {
-  const { id, name, size, mime, w, h } = asMap(body);
-  const href = `${server}/files/${encodeURIComponent(String(id))}`;
-  // A host page's CSP may forbid our images: then it is a file like any other.
-  const [isImage, setImage] = useState(String(mime).startsWith('image/'));
+  const { id, name, size, mime, w, h: height } = asMap(body);
+  const href = `${server}/files/${encodeURIComponent(`${id}`)}`;
+  const isImage = `${mime}`.startsWith('image/');
   return (
     <a class={isImage ? 'picture' : 'file'} href={href} target="_blank" rel="noopener noreferrer">
-      {isImage ? (
+      {isImage && (
         <img
           src={href}
-          alt={String(name)}
+          alt={`${name}`}
           width={Number(w) || undefined}
-          height={Number(h) || undefined}
-          loading="lazy"
-          onError={() => setImage(false)}
+          height={Number(height) || undefined}
+          // A host page's CSP may forbid our images: then it is a file like any other.
+          onError={(event) => event.currentTarget.closest('a')?.setAttribute('class', 'file')}
         />
-      ) : (
-        <>
-          <Icon name="file" />
-          <span>
-            {String(name)}
-            <small>{sizeText(Number(size))}</small>
-          </span>
-        </>
       )}
+      <Icon name="file" />
+      <span>
+        {`${name}`}
+        <small>{sizeText(Number(size))}</small>
+      </span>
     </a>
   );
 }
 
 export function sizeText(bytes: number): string {
-  if (!(bytes >= 0)) return '';
   return bytes < 1_048_576
     ? `${Math.max(1, Math.round(bytes / 1024))} KB`
     : `${(bytes / 1_048_576).toFixed(1)} MB`;
 }
 
-function Content({ type, body, server }: { type: number; body: Body; server: string }) {
+function Content({ line, server }: { line: { type: number; body: Body }; server: string }): Child {
+  const { type, body } = line;
   return type === EntryType.FILE ? (
     <Attached body={body} server={server} />
   ) : (
@@ -96,12 +79,12 @@ function Content({ type, body, server }: { type: number; body: Body; server: str
   );
 }
 
-export function Theirs({
-  line,
-  copy,
-  server,
-}: Shared & { line: Extract<Line, { kind: 'theirs' }> }) {
-  const cites = citesOf(line.body);
+interface Props<K> {
+  readonly scene: Scene;
+  readonly line: Extract<Line, { kind: K }>;
+}
+
+export function Theirs({ line, scene: { copy, settings } }: Props<'theirs'>) {
   return (
     <div class={`line theirs ${line.who}`}>
       {line.isFirst && (
@@ -111,55 +94,41 @@ export function Theirs({
         </div>
       )}
       <div
-        class={`bubble ${line.isDraft ? 'draft' : ''}`}
+        class={line.isDraft ? 'bubble draft' : 'bubble'}
         aria-live={line.isDraft ? 'off' : undefined}
       >
-        <Content type={line.type} body={line.body} server={server} />
+        <Content line={line} server={settings.server} />
         {asMap(line.body).partial === true && <p class="partial">{copy.partial}</p>}
-        {cites.length > 0 && <Cites cites={cites} copy={copy} />}
+        <Cites body={line.body} copy={copy} />
       </div>
     </div>
   );
 }
 
-export function Mine({
-  line,
-  copy,
-  server,
-  isLast,
-  retry,
-  discard,
-}: Shared & {
-  line: Extract<Line, { kind: 'mine' }>;
-  isLast: boolean;
-  retry(key: string): void;
-  discard(key: string): void;
-}) {
+export function Mine({ line, scene, isLast }: Props<'mine'> & { isLast: boolean }) {
+  const { chat, copy, settings } = scene;
   const { state, key } = line;
   const reason = copy.reasons[line.code];
+  const mark = { waiting: copy.queued, sent: copy.sending, read: copy.read, stored: '' };
   return (
     <div class={`line mine ${state}`}>
       <div class="bubble">
         <span class="hidden">{copy.you}: </span>
-        <Content type={line.type} body={line.body} server={server} />
+        <Content line={line} server={settings.server} />
       </div>
       {state === 'failed' ? (
         <p class="failed" role="alert">
           {copy.failed}
           {reason && ` · ${reason}`}
-          <button type="button" onClick={() => retry(key)}>
+          <button type="button" onClick={() => chat.retry(key)}>
             {copy.retry}
           </button>
-          <button type="button" onClick={() => discard(key)}>
+          <button type="button" onClick={() => chat.discard(key)}>
             {copy.remove}
           </button>
         </p>
       ) : (
-        isLast && (
-          <p class="mark">
-            {{ waiting: copy.queued, sent: copy.sending, stored: '', read: copy.read }[state]}
-          </p>
-        )
+        isLast && mark[state] && <p class="mark">{mark[state]}</p>
       )}
     </div>
   );

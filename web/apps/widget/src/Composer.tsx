@@ -1,69 +1,51 @@
 /**
- * Where the visitor writes. Owns the text until it is sent, and files on their way.
+ * Where the visitor writes, and files on their way.
  *
  * Rule: Enter sends, but never the Enter that ends the choice of characters in an input method.
  */
 
-import type { RefObject } from 'preact';
-import { useEffect, useRef, useState } from 'preact/hooks';
 import { sizeText } from './Bubble.tsx';
-import type { Chat, Snapshot } from './chat.ts';
-import type { Copy } from './contract.ts';
+import { h, type Ref } from './h.ts';
 import { Icon } from './icons.tsx';
+import type { Scene } from './scene.ts';
 import type { Upload } from './upload.ts';
-
-interface Props {
-  readonly chat: Chat;
-  readonly now: Snapshot;
-  readonly copy: Copy;
-  readonly field: RefObject<HTMLTextAreaElement | null>;
-}
 
 const MAX_HEIGHT = 128;
 /** `keyCode` of a key that an input method has taken; Safari says it after the composition's end. */
 const TAKEN = 229;
+const picker: Ref<HTMLInputElement> = { current: null };
 
-export function Composer({ chat, now, copy, field }: Props) {
-  const [text, setText] = useState('');
-  const picker = useRef<HTMLInputElement>(null);
-  const over = [...text.trim()].length - now.bodyChars;
-  const isReady = now.link !== 'starting' && now.link !== 'banned' && now.link !== 'stopped';
-  const canSend = isReady && text.trim() !== '' && over <= 0;
+/** As tall as its text, up to a limit. */
+export function grow(area: HTMLTextAreaElement | null): void {
+  if (!area) return;
+  area.style.height = 'auto';
+  area.style.height = `${Math.min(area.scrollHeight, MAX_HEIGHT)}px`;
+}
 
-  useEffect(() => {
-    const area = field.current;
-    if (!area) return;
-    area.style.height = 'auto';
-    area.style.height = `${Math.min(area.scrollHeight, MAX_HEIGHT)}px`;
-  }, [text, field]);
+export function Composer({ scene }: { scene: Scene }) {
+  const { chat, now, copy, ui, field, plan } = scene;
+  const over = [...ui.text.trim()].length - now.bodyChars;
+  const canSend = now.isReady && ui.text.trim() !== '' && over <= 0;
 
-  const submit = (): void => {
-    if (!canSend) return;
-    chat.say(text.trim());
-    setText('');
-    field.current?.focus();
+  const write = (text: string): void => {
+    ui.text = text;
+    chat.typing(text !== '');
+    grow(field.current);
+    plan();
   };
-  const onKeyDown = (event: KeyboardEvent): void => {
-    if (event.key !== 'Enter' || event.shiftKey) return;
-    if (event.isComposing || event.keyCode === TAKEN) return;
+  const submit = (event: Event): void => {
     event.preventDefault();
-    submit();
-  };
-  const onInput = (value: string): void => {
-    setText(value);
-    chat.typing(value !== '');
+    if (!canSend || !field.current) return;
+    chat.say(ui.text.trim());
+    field.current.value = '';
+    write('');
+    field.current.focus();
   };
 
   return (
-    <form
-      class="composer"
-      onSubmit={(event) => {
-        event.preventDefault();
-        submit();
-      }}
-    >
+    <form class="composer" onSubmit={submit}>
       {now.uploads.map((upload) => (
-        <Uploading key={upload.key} upload={upload} chat={chat} copy={copy} />
+        <Uploading key={upload.key} upload={upload} scene={scene} />
       ))}
       {over > 0 && (
         <p class="over" role="alert">
@@ -74,12 +56,14 @@ export function Composer({ chat, now, copy, field }: Props) {
         <textarea
           ref={field}
           rows={1}
-          value={text}
           placeholder={copy.placeholder}
           aria-label={copy.placeholder}
           enterkeyhint="send"
-          onInput={(event) => onInput(event.currentTarget.value)}
-          onKeyDown={onKeyDown}
+          onInput={(event) => write(event.currentTarget.value)}
+          onKeyDown={(event) => {
+            if (event.key !== 'Enter' || event.shiftKey) return;
+            if (!event.isComposing && event.keyCode !== TAKEN) submit(event);
+          }}
           onBlur={() => chat.typing(false)}
           onPaste={(event) => {
             const files = event.clipboardData?.files;
@@ -103,7 +87,7 @@ export function Composer({ chat, now, copy, field }: Props) {
           class="tool"
           aria-label={copy.attach}
           title={copy.attach}
-          disabled={!isReady}
+          disabled={!now.isReady}
           onClick={() => picker.current?.click()}
         >
           <Icon name="clip" />
@@ -116,18 +100,11 @@ export function Composer({ chat, now, copy, field }: Props) {
   );
 }
 
-function Uploading({ upload, chat, copy }: { upload: Upload; chat: Chat; copy: Copy }) {
-  const { key, file, progress, error, isFinal } = upload;
-  const [preview, setPreview] = useState('');
-  useEffect(() => {
-    if (!file.type.startsWith('image/')) return;
-    const url = URL.createObjectURL(file);
-    setPreview(url);
-    return () => URL.revokeObjectURL(url);
-  }, [file]);
+function Uploading({ upload, scene: { chat, copy } }: { upload: Upload; scene: Scene }) {
+  const { key, file, preview, progress, error, isFinal } = upload;
   return (
-    <div class={`upload ${error ? 'bad' : ''}`}>
-      {preview ? <img src={preview} alt="" onError={() => setPreview('')} /> : <Icon name="file" />}
+    <div class={error ? 'upload bad' : 'upload'}>
+      {preview ? <img src={preview} alt="" /> : <Icon name="file" />}
       <div>
         <b>{file.name}</b>
         {error ? (
@@ -140,10 +117,10 @@ function Uploading({ upload, chat, copy }: { upload: Upload; chat: Chat; copy: C
             )}
           </p>
         ) : (
-          <>
-            <small>{sizeText(file.size)}</small>
-            <progress value={progress} max={1} aria-label={file.name} />
-          </>
+          [
+            <small>{sizeText(file.size)}</small>,
+            <progress value={progress} max={1} aria-label={file.name} />,
+          ]
         )}
       </div>
       <button

@@ -24,6 +24,8 @@ export interface Snapshot {
   readonly lines: Timeline;
   readonly link: LinkStatus['phase'] | 'starting' | 'banned';
   readonly uploads: readonly Upload[];
+  /** Something can be said, now or when the connection is back. */
+  readonly isReady: boolean;
   readonly bodyChars: number;
   /** What others said and the visitor has not seen. */
   readonly unread: number;
@@ -124,11 +126,13 @@ export function createChat(settings: Settings, copy: Copy, changed: () => void):
       const view = client?.view(id) ?? emptyConversation(0);
       const lines = timeline(view, copy, Date.now());
       const seen = view.state.read?.v ?? 0;
+      const link = trouble ?? client?.status.phase ?? 'starting';
       return {
         site,
         view,
         lines,
-        link: trouble ?? client?.status.phase ?? 'starting',
+        link,
+        isReady: client !== null && link !== 'banned' && link !== 'stopped',
         uploads: uploads.list,
         bodyChars: client?.limits?.body_chars ?? 4_000,
         unread: lines.heard.filter((seq) => seq > seen).length,

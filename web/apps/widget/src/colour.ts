@@ -10,11 +10,6 @@ export function legible(colour: string): string | null {
   return toHex(rgb);
 }
 
-/** The same colour, deeper: the far end of the header's gradient. */
-export function deeper(colour: string): string {
-  return toHex([1, 3, 5].map((at) => Number.parseInt(colour.slice(at, at + 2), 16) * 0.82));
-}
-
 const toHex = (rgb: readonly number[]): string =>
   `#${rgb.map((part) => Math.round(part).toString(16).padStart(2, '0')).join('')}`;
 

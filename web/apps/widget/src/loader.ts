@@ -13,7 +13,7 @@ declare const PANEL_FILE: string;
 declare const COPY_FILES: Readonly<Record<Locale, string>>;
 
 const script = document.currentScript as HTMLScriptElement;
-const { locale: wanted, colour = '', open: isOpen } = script.dataset;
+const { locale: wanted, colour = '' } = script.dataset;
 const server = new URL(script.src).origin;
 const language = wanted || document.documentElement.lang || navigator.language;
 const locale: Locale = /^zh/i.test(language) ? 'zh-CN' : 'en';
@@ -30,24 +30,15 @@ const button = document.createElement('button');
 button.className = 'launcher';
 button.ariaLabel = label;
 button.ariaExpanded = 'false';
-const svg = 'http://www.w3.org/2000/svg';
-const icon = document.createElementNS(svg, 'svg');
-icon.setAttribute('viewBox', '0 0 24 24');
-const bird = document.createElementNS(svg, 'path');
-bird.setAttribute(
-  'd',
-  'M21 6.4c-.9-.2-1.6-.7-2.4-1.3-1.3-1-3-1.1-4.3-.2-.8.6-1.3 1.4-1.5 2.3C9 8.200 5.800 7.200 3 4.600c.1 3.500 1.500 6 4 7.500-1.200.1-2.300-.2-3.400-.8.6 2.300 2.200 3.800 4.600 4.300-1.300 1.300-3 2-5.200 2.100 1.900 1.200 4 1.700 6.200 1.700 5.500 0 9.300-3.800 9.700-9.200.1-1 .5-1.900 1.200-2.600z',
-);
-icon.append(bird);
 const count = document.createElement('b');
-button.append(icon, count);
+button.append(count);
 root.append(button);
 
 const launcher: Launcher = {
   root,
   button,
   badge: (unread) => {
-    count.textContent = unread > 99 ? '99+' : unread ? `${unread}` : '';
+    count.textContent = `${unread > 99 ? '99+' : unread || ''}`;
     button.ariaLabel = unread ? `${label} (${unread})` : label;
   },
   paint: (value) => {
@@ -71,12 +62,12 @@ const load = (): Promise<Panel> => {
 const open = (): void => void load().then((it) => it.open());
 const close = (): void => void panel?.then((it) => it.close());
 
-button.onclick = () => (button.ariaExpanded === 'true' ? close() : open());
+button.onclick = open;
 (window as unknown as { qingniao: unknown }).qingniao = { open, close };
 
 const start = (): void => {
   document.body.append(host);
-  if (isOpen !== undefined && isOpen !== 'false') return open();
+  if ('open' in script.dataset) return open();
   try {
     const { at } = JSON.parse(localStorage.getItem(`qingniao:${server}`) || '{}');
     if (Date.now() - at < 864e5) void load();

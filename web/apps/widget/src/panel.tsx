@@ -6,14 +6,16 @@
  */
 
 import tokens from '@qingniao/ui/tokens.css?inline';
-import { createRef, render } from 'preact';
 import { createChat } from './chat.ts';
-import { deeper, legible } from './colour.ts';
+import { legible } from './colour.ts';
 import type { Copy, Launcher, Panel, Settings } from './contract.ts';
 import { acceptDrops } from './drop.ts';
+import { Frame } from './Frame.tsx';
+import { h, render } from './h.ts';
 import css from './panel.css?inline';
+import type { Scene } from './scene.ts';
+import { createScroll } from './scroll.ts';
 import { createTitleFlag } from './title.ts';
-import { Window } from './Window.tsx';
 
 /** A short loss of the connection is not worth a word. */
 const OFFLINE_MS = 1_500;
@@ -21,7 +23,10 @@ const PHONE = '(max-width: 480px)';
 
 export function mount(settings: Settings, launcher: Launcher, copy: Copy): Panel {
   const { root, button } = launcher;
-  const field = createRef<HTMLTextAreaElement>();
+  const field: Scene['field'] = { current: null };
+  const log: Scene['log'] = { current: null };
+  const content: Scene['content'] = { current: null };
+  const ui = { text: '', score: 0, comment: '' };
   const flag = createTitleFlag(copy.flag);
   const phone = matchMedia(PHONE);
   let isOpen = false;
@@ -43,6 +48,10 @@ export function mount(settings: Settings, launcher: Launcher, copy: Copy): Panel
   root.append(box);
 
   const chat = createChat(settings, copy, () => plan());
+  const scroll = createScroll(
+    () => log.current,
+    () => plan(),
+  );
 
   /** At most one drawing for a burst of changes; a hidden page still counts what is unread. */
   const plan = (): void => {
@@ -67,17 +76,28 @@ export function mount(settings: Settings, launcher: Launcher, copy: Copy): Panel
     }
     if (!isOpen) return;
     const isOffline = lostAt > 0 && Date.now() - lostAt >= OFFLINE_MS;
-    render(<Window {...{ chat, now, copy, settings, isWatched, isOffline, field, close }} />, box);
+    const { missed } = scroll;
+    const lent = { chat, now, copy, settings, ui, field, log, content };
+    const does = { onScroll, toBottom: scroll.toBottom, close, plan };
+    scroll.before();
+    render(box, [<Frame scene={{ ...lent, ...does, missed, isOffline }} />]);
+    scroll.after(now);
+    if (isWatched && scroll.isPinned && now.unread > 0) chat.seen();
+  };
+  const onScroll = (): void => {
+    if (scroll.moved()) chat.older();
+    if (scroll.isPinned) plan();
   };
 
   const paint = (colour: string): void => {
     if (colour === painted) return;
     painted = colour;
     const solid = legible(colour);
-    if (!solid) return;
-    launcher.paint(solid);
-    (root.host as HTMLElement).style.setProperty('--qn-brand-deep', deeper(solid));
+    if (solid) launcher.paint(solid);
   };
+
+  /** A picture that loads or a field that grows must not hide the last message. */
+  const sizes = new ResizeObserver(() => scroll.isPinned && scroll.toBottom());
 
   /** On a phone the panel is as large as what the keyboard leaves. */
   const fit = (): void => {
@@ -105,6 +125,10 @@ export function mount(settings: Settings, launcher: Launcher, copy: Copy): Panel
     fit();
     lock();
     draw();
+    if (content.current && log.current) {
+      sizes.observe(content.current);
+      sizes.observe(log.current);
+    }
     // On a phone the field's focus would raise the keyboard before anything was read.
     if (phone.matches) box.focus();
     else field.current?.focus();

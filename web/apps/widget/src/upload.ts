@@ -11,6 +11,8 @@ import type { Copy } from './contract.ts';
 export interface Upload {
   readonly key: number;
   readonly file: File;
+  /** Of an image, for as long as it is on its way; else empty. */
+  readonly preview: string;
   /** 0 to 1. */
   readonly progress: number;
   /** A sentence for the visitor; empty while it goes well. */
@@ -49,6 +51,7 @@ export function createUploads(options: UploadOptions): Uploads {
     options.changed();
   };
   const remove = (key: number): void => {
+    URL.revokeObjectURL(uploads.get(key)?.preview ?? '');
     uploads.delete(key);
     requests.get(key)?.abort();
     requests.delete(key);
@@ -105,7 +108,10 @@ export function createUploads(options: UploadOptions): Uploads {
     add: (files) => {
       for (const file of files) {
         if (uploads.size >= MAX_AT_ONCE) return;
-        void run({ key: ++counter, file, progress: 0, error: '', isFinal: false });
+        const preview = file.type.startsWith('image/') ? URL.createObjectURL(file) : '';
+        const upload = { key: ++counter, file, preview, progress: 0, error: '', isFinal: false };
+        set(upload);
+        void run(upload);
       }
     },
     retry: (key) => {

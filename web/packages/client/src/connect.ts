@@ -30,12 +30,13 @@ import {
   hasHole,
   hasOlder,
   lastSeq,
+  type Pending,
   putPending,
   takePending,
   withoutHints,
 } from './conversation.ts';
 import { createLink, type LinkStatus } from './link.ts';
-import { memoryOutbox, type OutboxStore } from './outbox.ts';
+import { memoryOutbox, type OutboxStore, type Unacked } from './outbox.ts';
 import { createSender } from './sender.ts';
 import { type TransportFactory, webSocketTransport } from './transport.ts';
 
@@ -167,42 +168,29 @@ export function connect(options: ConnectOptions): Client {
     if (fields.from !== undefined) asked.delete(id);
     if (id !== 0 && (followed.has(id) || views.has(id))) {
       change(id, applyState(viewOf(id), fields));
-      if (fields.n !== undefined) settle(id, fields.n, fields.last ?? 0);
+      for (const message of fields.n === undefined ? [] : sender.acked(id, fields.n))
+        expect(id, message, fields.last ?? 0);
     }
     for (const listener of listeners.state) listener(id, fields);
   };
 
-  /** Up to `n` is stored, and in the log not later than at `seq`. */
-  const settle = (id: number, n: number, seq: number): void => {
-    for (const message of sender.acked(id, n)) {
-      const { type, body, time, key } = message;
-      const isShown = type !== EntryType.ACTION && seqOf(id) < seq;
-      const pending = { key, n: message.n, type, body, time, until: seq, error: null };
-      change(
-        id,
-        isShown
-          ? putPending(viewOf(id), { ...pending, state: 'stored' })
-          : takePending(viewOf(id), key),
-      );
-    }
+  /** Acked; shown until its entry, not later than at `seq`, is there. */
+  const expect = (id: number, message: Unacked, seq: number): void => {
+    const isShown = message.type !== EntryType.ACTION && seqOf(id) < seq;
+    const pending: Pending = { ...message, state: 'stored', until: seq, error: null };
+    change(id, isShown ? putPending(viewOf(id), pending) : takePending(viewOf(id), message.key));
   };
 
   const onAck = ({ conversation, n, seq, at }: Ack): void => {
     const stored = sender.acked(conversation, n);
+    for (const message of stored) expect(conversation, message, seq);
     const own = stored.at(-1);
-    for (const message of stored) {
-      const { key, type, body, time } = message;
-      const pending = { key, n: message.n, type, body, time, until: seq, error: null };
-      change(conversation, putPending(viewOf(conversation), { ...pending, state: 'stored' }));
+    if (own?.n === n && own.type !== EntryType.ACTION) {
+      const { type, body } = own;
+      const time = epoch + at;
+      return onEntry({ kind: Kind.ENTRY, conversation, seq, time, sender: options.me, type, body });
     }
-    if (own?.n !== n || own.type === EntryType.ACTION) {
-      if (own) change(conversation, takePending(viewOf(conversation), own.key));
-      clock.after(ACTION_MS, () => seqOf(conversation) < seq && ask(conversation));
-      return;
-    }
-    const { type, body } = own;
-    const time = epoch + at;
-    onEntry({ kind: Kind.ENTRY, conversation, seq, time, sender: options.me, type, body });
+    clock.after(ACTION_MS, () => seqOf(conversation) < seq && ask(conversation));
   };
 
   const onFrame = (frame: DownFrame): void => {

@@ -6,15 +6,11 @@
  * after it equals a fresh fetch. Every function answers a new value; the old one stays as it was.
  */
 
-import type { Body, Delta, Entry, StateFields, Typing } from '@qingniao/protocol/frames';
+import type { Delta, Entry, StateFields, Typing } from '@qingniao/protocol/frames';
+import type { Unacked } from './outbox.ts';
 
 /** A message of ours that is not (known to be) in the log yet. */
-export interface Pending {
-  readonly key: string;
-  readonly n: number;
-  readonly type: number;
-  readonly body: Body;
-  readonly time: number;
+export interface Pending extends Unacked {
   /** `stored`: acked together with a later one, its entry is on the way. */
   readonly state: 'waiting' | 'sent' | 'stored' | 'failed';
   /** `stored` only: gone from here once the window reaches this `seq`. */

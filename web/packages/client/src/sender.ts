@@ -79,16 +79,7 @@ export function createSender(options: SenderOptions): Sender {
   };
 
   const show = (message: Unacked, state: Pending['state'], error: Pending['error'] = null): void =>
-    options.show(message.conversation, {
-      key: message.key,
-      n: message.n,
-      type: message.type,
-      body: message.body,
-      time: message.time,
-      state,
-      until: 0,
-      error,
-    });
+    options.show(message.conversation, { ...message, state, until: 0, error });
 
   const keep = (lane: Lane, message: Unacked): void => {
     lane.kept.delete(message.key);

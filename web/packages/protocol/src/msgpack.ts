@@ -19,14 +19,12 @@ export class MalformedError extends Error {}
 
 /** Deeper than any frame; keeps the decoder's stack bounded. */
 const MAX_DEPTH = 32;
-const TWO_32 = 2 ** 32;
 const utf8 = new TextEncoder();
 const fromUtf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
 /** One value as MessagePack. Keys whose value is `undefined` are left out. */
 export function encode(value: Value): Uint8Array<ArrayBuffer> {
   let bytes = new Uint8Array(256);
-  let view = new DataView(bytes.buffer);
   let at = 0;
 
   const room = (size: number): number => {
@@ -34,7 +32,6 @@ export function encode(value: Value): Uint8Array<ArrayBuffer> {
       const larger = new Uint8Array(Math.max(bytes.length * 2, at + size));
       larger.set(bytes);
       bytes = larger;
-      view = new DataView(bytes.buffer);
     }
     const from = at;
     at += size;
@@ -45,14 +42,15 @@ export function encode(value: Value): Uint8Array<ArrayBuffer> {
     const from = room(1);
     bytes[from] = value;
   };
-  /** A tag and a big-endian number of 1, 2, 4 or 8 bytes. */
+  /** A tag and a big-endian integer in two's complement; no step leaves the exact range. */
   const tagged = (tag: number, size: number, number: number): void => {
     byte(tag);
     const from = room(size);
-    if (size === 1) view.setUint8(from, number);
-    else if (size === 2) view.setUint16(from, number);
-    else if (size === 4) view.setUint32(from, number);
-    else view.setBigInt64(from, BigInt(number));
+    let left = number;
+    for (let index = size - 1; index >= 0; index--) {
+      bytes[from + index] = ((left % 0x100) + 0x100) % 0x100;
+      left = Math.floor(left / 0x100);
+    }
   };
   /** The head of a str, bin, array or map: `tag8` 0 means that this type has no 8-bit length. */
   const head = (length: number, fix: number, fixMax: number, tag8: number, tag16: number): void => {
@@ -65,18 +63,15 @@ export function encode(value: Value): Uint8Array<ArrayBuffer> {
     if (!Number.isSafeInteger(value) || Object.is(value, -0)) {
       byte(0xcb);
       const from = room(8);
-      view.setFloat64(from, value);
-    } else if (value >= 0) {
-      if (value < 0x80) byte(value);
-      else if (value < 0x100) tagged(0xcc, 1, value);
-      else if (value < 0x10000) tagged(0xcd, 2, value);
-      else if (value < TWO_32) tagged(0xce, 4, value);
-      else tagged(0xcf, 8, value);
-    } else if (value >= -0x20) byte(value & 0xff);
-    else if (value >= -0x80) tagged(0xd0, 1, value);
-    else if (value >= -0x8000) tagged(0xd1, 2, value);
-    else if (value >= -0x80000000) tagged(0xd2, 4, value);
-    else tagged(0xd3, 8, value);
+      new DataView(bytes.buffer).setFloat64(from, value);
+    } else if (value >= -0x20 && value < 0x80) byte(value & 0xff);
+    else {
+      // 1, 2, 4 or 8 bytes; a negative number loses one bit to its sign.
+      const size = [0, 1, 2].find((power) =>
+        value < 0 ? value >= -(2 ** ((8 << power) - 1)) : value < 2 ** (8 << power),
+      );
+      tagged((value < 0 ? 0xd0 : 0xcc) + (size ?? 3), 1 << (size ?? 3), value);
+    }
   };
   const raw = (data: Uint8Array): void => {
     const from = room(data.length);
@@ -123,19 +118,12 @@ export function decode(bytes: Uint8Array): Value {
     if (at > bytes.length) throw new MalformedError('ends too early');
     return from;
   };
-  const uint = (size: number): number => {
+  const int = (size: number, isSigned = false): number => {
     const from = take(size);
-    if (size === 1) return view.getUint8(from);
-    if (size === 2) return view.getUint16(from);
-    if (size === 4) return view.getUint32(from);
-    return safe(view.getBigUint64(from));
-  };
-  const int = (size: number): number => {
-    const from = take(size);
-    if (size === 1) return view.getInt8(from);
-    if (size === 2) return view.getInt16(from);
-    if (size === 4) return view.getInt32(from);
-    return safe(view.getBigInt64(from));
+    let value = isSigned && (bytes[from] ?? 0) > 0x7f ? -1 : 0;
+    for (let index = from; index < at; index++) value = value * 0x100 + (bytes[index] ?? 0);
+    if (!Number.isSafeInteger(value)) throw new MalformedError('an integer beyond 2^53');
+    return value;
   };
   const blob = (length: number): Uint8Array => {
     const from = take(length);
@@ -171,7 +159,7 @@ export function decode(bytes: Uint8Array): Value {
   };
   const any = (depth: number): Value => {
     if (depth > MAX_DEPTH) throw new MalformedError('too deep');
-    const tag = uint(1);
+    const tag = int(1);
     if (tag < 0x80) return tag;
     if (tag < 0x90) return map(tag & 15, depth + 1);
     if (tag < 0xa0) return list(tag & 15, depth + 1);
@@ -179,24 +167,18 @@ export function decode(bytes: Uint8Array): Value {
     if (tag >= 0xe0) return tag - 0x100;
     if (tag === 0xc0) return null;
     if (tag === 0xc2 || tag === 0xc3) return tag === 0xc3;
-    if (tag >= 0xc4 && tag <= 0xc6) return blob(uint(1 << (tag - 0xc4)));
+    if (tag >= 0xc4 && tag <= 0xc6) return blob(int(1 << (tag - 0xc4)));
     if (tag === 0xca) return view.getFloat32(take(4));
     if (tag === 0xcb) return view.getFloat64(take(8));
-    if (tag >= 0xcc && tag <= 0xcf) return uint(1 << (tag - 0xcc));
-    if (tag >= 0xd0 && tag <= 0xd3) return int(1 << (tag - 0xd0));
-    if (tag >= 0xd9 && tag <= 0xdb) return text(uint(1 << (tag - 0xd9)));
-    if (tag === 0xdc || tag === 0xdd) return list(uint(tag === 0xdc ? 2 : 4), depth + 1);
-    if (tag === 0xde || tag === 0xdf) return map(uint(tag === 0xde ? 2 : 4), depth + 1);
+    if (tag >= 0xcc && tag <= 0xcf) return int(1 << (tag - 0xcc));
+    if (tag >= 0xd0 && tag <= 0xd3) return int(1 << (tag - 0xd0), true);
+    if (tag >= 0xd9 && tag <= 0xdb) return text(int(1 << (tag - 0xd9)));
+    if (tag === 0xdc || tag === 0xdd) return list(int(tag === 0xdc ? 2 : 4), depth + 1);
+    if (tag === 0xde || tag === 0xdf) return map(int(tag === 0xde ? 2 : 4), depth + 1);
     throw new MalformedError('a type that is not spoken here');
   };
 
   const value = any(0);
   if (at !== bytes.length) throw new MalformedError('goes on after its end');
   return value;
-}
-
-function safe(big: bigint): number {
-  const number = Number(big);
-  if (!Number.isSafeInteger(number)) throw new MalformedError('an integer beyond 2^53');
-  return number;
 }

@@ -8,8 +8,9 @@ export const copy = {
   botServes: '智能客服正在为您服务',
   serves: (name: string) => `${name} 正在为您服务`,
   waits: '正在为您接入人工客服',
-  ended: '会话已结束，发消息可继续咨询',
+  ended: '已结束，发消息可继续',
   connecting: '正在连接…',
+  away: '暂不可用',
   ahead: (count: number) => (count > 0 ? `前面 ${count} 人` : '马上轮到您'),
   about: (seconds: number) =>
     seconds < 60
@@ -24,7 +25,6 @@ export const copy = {
   log: '消息记录',
   older: '正在加载更早的消息…',
   newMessages: (count: number) => `${count} 条新消息`,
-  toBottom: '回到最新消息',
   sources: '依据',
   partial: '回答没有说完，可以再问一次，或转人工。',
   typing: '正在输入',
@@ -61,7 +61,6 @@ export const copy = {
   wrongType: '不支持这种文件',
   uploadFailed: '上传失败，请重试',
   drop: '松开即可发送',
-  today: '今天',
   yesterday: '昨天',
   by: '由青鸟提供',
   flag: (count: number) => `(${count}) 新消息`,
