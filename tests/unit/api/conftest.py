@@ -43,9 +43,9 @@ class House:
     learnt: int = 0
     status: str = "ok"
 
-    def browser(self, address: str = "127.0.0.1") -> httpx.AsyncClient:
+    def browser(self, address: str = "127.0.0.1", app: object = None) -> httpx.AsyncClient:
         """Another browser, without cookies."""
-        return _client(self.client._transport.app, address)  # type: ignore[attr-defined]
+        return _client(app or self.client._transport.app, address)  # type: ignore[attr-defined]
 
     async def sign_in(self, *, change: bool = True) -> httpx.AsyncClient:
         """The administrator's browser, with a password of their own."""

@@ -128,7 +128,8 @@ async def test_a_polyglot_is_served_as_what_its_first_bytes_say(house: "House"):
         ("/", "file.txt"),
         ("...", "file.txt"),
         ("invoice\u202etxt.exe", "invoicetxt.exe.txt"),
-        ("a\r\nSet-Cookie: x=1.txt", "aSet-Cookie x=1.txt"),
+        ("a%0D%0ASet-Cookie: x=1.txt", "aSet-Cookie x=1.txt"),
+        ("a\tb\x7f|c.txt", "abc.txt"),
         ("报价.csv", "报价.csv"),
         ("x" * 300 + ".txt", "x" * 116 + ".txt"),
         ("page.html", "page.html.txt"),
@@ -136,9 +137,8 @@ async def test_a_polyglot_is_served_as_what_its_first_bytes_say(house: "House"):
 )
 async def test_names_are_made_harmless(house: "House", given: str, kept: str):
     boundary = "b0undary"
-    name = given.replace("\r", "%0D").replace("\n", "%0A")
     body = (
-        f'--{boundary}\r\nContent-Disposition: form-data; name="file"; filename="{name}"\r\n\r\n'
+        f'--{boundary}\r\nContent-Disposition: form-data; name="file"; filename="{given}"\r\n\r\n'
         f"plain text\r\n--{boundary}--\r\n"
     )
     client = await visitor(house)
@@ -149,7 +149,7 @@ async def test_names_are_made_harmless(house: "House", given: str, kept: str):
     )
     assert answer.status_code == 200, answer.text
     file = answer.json()["file"]
-    assert file["name"] == kept or file["name"] == kept.replace("aSet", "a%0D%0ASet")
+    assert file["name"] == kept
     shown = await client.get(f"/files/{file['id']}")
     assert shown.headers["content-disposition"].startswith("attachment; ")
     assert "\n" not in shown.headers["content-disposition"]

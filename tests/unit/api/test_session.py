@@ -1,9 +1,13 @@
 """Signing in and what it protects."""
 
 import asyncio
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
+
+from qingniao.api.app import create_app
+from qingniao.api.services import Trust
 
 if TYPE_CHECKING:
     from tests.unit.api.conftest import House
@@ -213,3 +217,28 @@ async def test_many_tries_at_once_are_many_tries(house: "House"):
     codes = [answer.status_code for answer in answers]
     assert codes.count(401) == 5
     assert codes.count(429) == 15
+
+
+async def test_only_a_known_proxy_may_say_who_is_calling(house: "House"):
+    app = create_app(replace(house.services, trust=Trust(proxies=frozenset({"10.0.0.1"}))))
+    forged = {"X-Forwarded-For": "198.51.100.7, 203.0.113.5", "X-Forwarded-Proto": "https"}
+
+    async def codes(address: str, headers: dict[str, str]) -> list[int]:
+        browser = house.browser(address, app)
+        answers = [
+            await browser.post("/api/v1/visitors", json={}, headers=headers) for _ in range(6)
+        ]
+        return [answer.status_code for answer in answers]
+
+    assert await codes("10.0.0.1", forged) == [200] * 5 + [429]
+    assert await codes("10.0.0.1", {"X-Forwarded-For": "203.0.113.6"}) == [200] * 5 + [429]
+    # Whatever a stranger writes into the header, they remain one stranger.
+    assert await codes("192.0.2.1", forged) == [200] * 5 + [429]
+    assert await codes("192.0.2.1", {"X-Forwarded-For": "203.0.113.7"}) == [429] * 6
+    body = {"login": "admin", "password": house.admin_password}
+    signed = await house.browser("10.0.0.1", app).post("/api/v1/session", json=body, headers=forged)
+    assert "Secure" in signed.headers["set-cookie"]
+    signed = await house.browser("192.0.2.1", app).post(
+        "/api/v1/session", json=body, headers=forged
+    )
+    assert "Secure" not in signed.headers["set-cookie"]
