@@ -224,7 +224,8 @@ class Hub:
 
     async def _history(self, connection: Connection, frame: History) -> None:
         limit = min(max(frame.limit, 1), _PAGE_MAX)
-        before = max(frame.before, 1)
+        head = await self._head(connection, frame.conversation)
+        before = max(1, min(frame.before, head.last + 1 if head is not None else 1))
         after = max(0, before - 1 - limit)
         entries = await self.services.log.entries(frame.conversation, after, before - 1 - after)
         if not connection.session.is_agent:
