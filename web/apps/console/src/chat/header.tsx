@@ -15,6 +15,7 @@ import { StatusChip } from '../parts/chip.tsx';
 import { Icon } from '../parts/icon.tsx';
 import { useNow } from '../parts/now.ts';
 import { goBack, navigate } from '../router/router.ts';
+import { useIsPhone } from '../shell/width.ts';
 import { storyOf } from './story.ts';
 
 interface HeaderProps {
@@ -27,6 +28,8 @@ interface HeaderProps {
 export function Header({ id, view, row, me }: HeaderProps) {
   const { t, i18n } = useTranslation();
   const { handedOver } = storyOf(useView(id).entries);
+  // On a phone the conversation is the page; elsewhere it is a part of the inbox.
+  const Name = useIsPhone() ? 'h1' : 'h2';
   const now = useNow(1_000);
   const name = row === undefined ? '' : visitorName(row.visitor, t);
   return (
@@ -48,10 +51,10 @@ export function Header({ id, view, row, me }: HeaderProps) {
         <>
           <Avatar id={row.visitor.id} name={name} size={36} online={row.online} />
           <div className="chat-who">
-            <h2 className="chat-name">
+            <Name className="chat-name">
               <span className="clip">{name}</span>
               <StatusChip status={row.status} />
-            </h2>
+            </Name>
             <p className="chat-why clip">{whoHas(row, handedOver, me, now, t, i18n.language)}</p>
           </div>
           <Buttons row={row} me={me} />

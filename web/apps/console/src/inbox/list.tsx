@@ -119,7 +119,7 @@ function Search(props: {
         }}
       />
       {text === '' ? (
-        <kbd aria-hidden="true">/</kbd>
+        <kbd>/</kbd>
       ) : (
         <button
           type="button"

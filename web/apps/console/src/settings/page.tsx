@@ -222,7 +222,7 @@ function Account({ me }: { me: User }) {
   return (
     <div className="settings-account">
       <Button onClick={() => setChanging(true)}>{t('settings.change_password')}</Button>
-      <Button danger icon={<Icon name="exit" size={16} />} onClick={() => void leave()}>
+      <Button icon={<Icon name="exit" size={16} />} onClick={() => void leave()}>
         {t('settings.sign_out')}
       </Button>
     </div>

@@ -119,14 +119,7 @@ function Meter({ strength }: { strength: Strength }) {
   const bars = BARS[strength.grade];
   return (
     <span className={`meter meter-${strength.grade}`}>
-      <span
-        className="meter-bars"
-        role="meter"
-        aria-label={t('password.strength')}
-        aria-valuemin={0}
-        aria-valuemax={4}
-        aria-valuenow={bars}
-      >
+      <span className="meter-bars" aria-hidden="true">
         {[1, 2, 3, 4].map((bar) => (
           <i key={bar} className={bar <= bars ? 'on' : ''} />
         ))}

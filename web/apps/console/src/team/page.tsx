@@ -28,6 +28,7 @@ export function TeamPage() {
   if (!isAdmin) {
     return (
       <main className="back-page">
+        <h1 className="hidden-text">{t('team.heading')}</h1>
         <Blank icon="team" title={t('team.no_permission')} text={t('team.no_permission_text')} />
       </main>
     );
