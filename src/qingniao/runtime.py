@@ -32,7 +32,7 @@ from qingniao.bots.base import BotMisconfigured, BotService
 from qingniao.bots.local import LocalBot
 from qingniao.bus.base import SignOut, Whisper
 from qingniao.bus.memory import MemoryFanout, MemoryPresence, MemoryWorkQueue
-from qingniao.chat.intake import Decision, Outcome, Rename
+from qingniao.chat.intake import Decision, Outcome, Rename, Summary
 from qingniao.chat.ports import Role
 from qingniao.clock import wall_ms
 from qingniao.config import Config
@@ -201,13 +201,13 @@ class _House:
     async def _answer(self, conversation: int) -> bool:
         await self._ai.handle(conversation)
         head = await self.log.head(conversation)
-        owes = head is not None and head.owes_answer
+        owes = head is not None and head.owes_bot
         if not owes and head is not None:
             await self.log.clear(Role.AI, [(conversation, head.last)])
         return owes
 
-    async def _submit(self, outcome: Outcome) -> Decision:
-        return await self.pipeline.submit(outcome)
+    async def _submit(self, intent: Outcome | Summary) -> Decision:
+        return await self.pipeline.submit(intent)
 
     def _publish_delta(self, conversation: int, draft: int, offset: int, text: str) -> None:
         frame = MSGPACK.encode(Delta(conversation, draft, offset, text))

@@ -50,11 +50,18 @@ class Head(Struct, array_like=True):
     read_agent: int = 0
     flow: dict[str, Any] = {}
     devices: dict[str, tuple[int, int]] = {}
+    owes_summary: bool = False
+    """The visitor called a person by a button: nobody has summed up for that person yet."""
 
     @property
     def owes_answer(self) -> bool:
         """Is it the bot's turn?"""
         return self.status == Status.BOT and self.asked > self.answered
+
+    @property
+    def owes_bot(self) -> bool:
+        """Is there anything for the bot to do: an answer, or a summary for the person?"""
+        return self.owes_answer or self.owes_summary
 
 
 def preview_of(entry_type: int, body: object) -> str:
@@ -92,6 +99,8 @@ def fold(head: Head, entry: Entry, device: str, n: int) -> tuple[str, tuple[int,
             head.asked = seq
     elif kind == EntryType.STATUS:
         _fold_status(head, entry)
+    elif kind == EntryType.SUMMARY:
+        head.owes_summary = False
     elif kind == EntryType.STEP:
         body = entry.body
         if isinstance(body, dict):
@@ -115,6 +124,10 @@ def _fold_status(head: Head, entry: Entry) -> None:
     agent = body.get("agent")
     head.assignee = agent["id"] if agent else 0
     head.assignee_name = agent["name"] if agent else ""
+    if head.status == Status.WAITING and body.get("by") == "v":
+        head.owes_summary = head.asked > 0
+    elif head.status in (Status.BOT, Status.CLOSED):
+        head.owes_summary = False
     session = body.get("session", head.session)
     if session != head.session:
         # A new session starts its flow afresh.

@@ -1,7 +1,7 @@
 """What may enter a conversation's log, and as what. Pure: `decide(head, intent, now_ms)`.
 
-Four kinds of intent exist: a client's `Message`, the bot's `Outcome`, a `Move` by a worker, and
-a `Rename`. Rule: a decision never changes the head; folding its entries does.
+Five kinds of intent exist: a client's `Message`, the bot's `Outcome` and `Summary`, a `Move` by a
+worker, and a `Rename`. Rule: a decision never changes the head; folding its entries does.
 """
 
 from typing import Any, Final
@@ -14,7 +14,7 @@ from qingniao.errors import Refused
 from qingniao.protocol.codes import Code
 from qingniao.protocol.frames import Body, Entry, EntryType
 
-__all__ = ["Decision", "Intent", "Message", "Move", "Outcome", "Rename", "decide"]
+__all__ = ["Decision", "Intent", "Message", "Move", "Outcome", "Rename", "Summary", "decide"]
 
 
 class Message(Struct, frozen=True, gc=False):
@@ -52,6 +52,14 @@ class Outcome(Struct, frozen=True):
     trace: tuple[dict[str, Any], ...] = ()
 
 
+class Summary(Struct, frozen=True, gc=False):
+    """What was said so far, for the person whom the visitor called. Taken while it is owed."""
+
+    conversation: int
+    session: int
+    text: str
+
+
 class Move(Struct, frozen=True, gc=False):
     """A worker changes hands: assignment, requeue, closing. Refused when the table has no row."""
 
@@ -71,7 +79,7 @@ class Rename(Struct, frozen=True, gc=False):
     name: str
 
 
-Intent = Message | Outcome | Move | Rename
+Intent = Message | Outcome | Summary | Move | Rename
 
 
 class Decision(Struct):
@@ -111,6 +119,8 @@ def decide(head: Head, intent: Intent, now_ms: int) -> Decision:
             return _outcome(head, intent, now_ms)
         if type(intent) is Move:
             return _move(head, intent, now_ms)
+        if type(intent) is Summary:
+            return _summary(head, intent, now_ms)
         return Decision(intent, [])
     except Refused as refused:
         return Decision(intent, [], code=refused.number, text=str(refused))
@@ -188,6 +198,14 @@ def _outcome(head: Head, o: Outcome, now_ms: int) -> Decision:
             moved = _status(head, o.event, o.why, now_ms, by="b")
             entries.append(_at(moved, seq + 1))
     return Decision(o, entries, seq=entries[-1].seq)
+
+
+def _summary(head: Head, s: Summary, now_ms: int) -> Decision:
+    if not head.owes_summary or head.session != s.session:
+        return Decision(s, [], repeat=True)
+    body = {"text": s.text}
+    entry = Entry(head.conversation, head.last + 1, now_ms, "b", EntryType.SUMMARY, body)
+    return Decision(s, [entry], seq=entry.seq)
 
 
 def _move(head: Head, m: Move, now_ms: int) -> Decision:

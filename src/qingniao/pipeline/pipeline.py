@@ -144,7 +144,7 @@ class Pipeline:
     def _hint(self, heads: dict[int, Head]) -> None:
         for conversation, head in heads.items():
             self._work.put(Role.INDEX, conversation)
-            if head.owes_answer:
+            if head.owes_bot:
                 self._work.put(Role.AI, conversation)
             if head.status is Status.WAITING:
                 self._work.put(Role.ASSIGNMENT, conversation)

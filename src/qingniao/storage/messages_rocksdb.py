@@ -81,7 +81,7 @@ def _origin_of(record: bytes) -> tuple[str, int]:
 
 def _owes(head: Head, role: Role) -> bool:
     if role is Role.AI:
-        return head.owes_answer
+        return head.owes_bot
     if role is Role.ASSIGNMENT:
         return head.status is Status.WAITING
     return True

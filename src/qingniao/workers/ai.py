@@ -12,7 +12,8 @@ from msgspec import Struct, structs
 
 from qingniao.bots.base import BotMisconfigured, Query
 from qingniao.chat.head import Head
-from qingniao.chat.lifecycle import Status
+from qingniao.chat.intake import Summary
+from qingniao.chat.lifecycle import Status, Why
 from qingniao.errors import Busy, StorageError
 from qingniao.flow.effects import AskBot, Classify, Effect, Handoff, Moderate, Passed, Say, Search
 from qingniao.flow.engine import step
@@ -28,6 +29,7 @@ from qingniao.flow.events import (
 from qingniao.log import get_logger
 from qingniao.protocol.frames import EntryType
 from qingniao.workers.bot_reply import Listener, Taken, Timer
+from qingniao.workers.handoff_summary import summarise
 from qingniao.workers.language import clauses, locale_of
 from qingniao.workers.ports import Bots, Locales, Log, Plans, PublishDelta, Senses, Submit
 from qingniao.workers.run import Run
@@ -91,6 +93,8 @@ class AIWorker:
             head = await self._log.head(conversation)
             if head is not None and head.owes_answer:
                 await self._answer(head)
+            elif head is not None and head.owes_summary:
+                await self._sum_up(head)
         finally:
             self._under_way.discard(conversation)
 
@@ -113,6 +117,15 @@ class AIWorker:
             # Nothing was stored, or we were cancelled: what is on the screen has no entry to come.
             if run.draft is not None:
                 run.draft.take_back()
+
+    async def _sum_up(self, head: Head) -> None:
+        """The visitor called a person by a button, past the flow: that person wants to know why."""
+        after = max(0, head.last - HISTORY_ENTRIES)
+        conversation, session, last = head.conversation, head.session, head.last
+        entries = await self._log.entries(conversation, after, HISTORY_ENTRIES)
+        said = read(entries, answered=last, asked=last).turns
+        text = summarise(said, Why.ASKED, angry=False)
+        await self._submit(Summary(conversation, session, text))
 
     async def _walk(self, run: Run) -> None:
         """Take the flow to its rest, effect by effect."""

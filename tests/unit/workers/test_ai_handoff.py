@@ -195,3 +195,21 @@ def test_a_summary_is_short_whatever_was_said() -> None:
 def test_a_question_asked_twice_is_named_once() -> None:
     text = summarise([visitor("怎么退货"), visitor("怎么退货")], Why.UNSURE, angry=False)
     assert text.count("怎么退货") == 1
+
+
+async def test_a_person_called_by_the_button_gets_one_summary() -> None:
+    house = House()
+    await house.hears("退款多久到账")
+    entries = await house.hears({"do": "handoff"}, EntryType.ACTION)
+    assert [entry.type for entry in entries] == [EntryType.SUMMARY]
+    assert "诉求：退款多久到账" in house.bodies(EntryType.SUMMARY)[0]["text"]
+    await house.worker.handle(CONVERSATION)
+    house.says("在吗")
+    await house.worker.handle(CONVERSATION)
+    assert len(house.bodies(EntryType.SUMMARY)) == 1
+
+
+async def test_a_button_before_any_word_owes_no_summary() -> None:
+    house = House()
+    assert await house.hears({"do": "handoff"}, EntryType.ACTION) == []
+    assert not house.head.owes_bot
