@@ -114,8 +114,8 @@ def build(source: Path, target: Path) -> BuildReport:
     """Build the corpus in `source` into a version below `target` and make it the current one.
 
     A plain function of picklable arguments, for `multiprocessing` with spawn or a process pool.
-    Raises `OSError`, `ValueError` (too few labels) or `msgspec.MsgspecError` (not a corpus); what was
-    current then stays so.
+    Raises `OSError`, `ValueError` (too few labels) or `msgspec.MsgspecError` (not a corpus); what
+    was current then stays so.
     """
     started = time.perf_counter()
     content = source.read_bytes()
