@@ -51,6 +51,7 @@ export async function open(browser, options = {}) {
   const house = createHouse(options);
   const context = await browser.newContext({
     viewport: { width: options.width ?? 1440, height: options.height ?? 900 },
+    reducedMotion: 'reduce',
     colorScheme: options.dark ? 'dark' : 'light',
     locale: options.locale ?? 'zh-CN',
     hasTouch: (options.width ?? 1440) < 720,

@@ -77,6 +77,7 @@ test('steps in a row fold into one', () => {
 
 test('an action of mine on its way is not a message', () => {
   const pending = {
+    conversation: 1,
     key: 'k',
     n: 1,
     body: { do: 'take' },

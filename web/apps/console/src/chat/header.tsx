@@ -134,11 +134,7 @@ function Buttons({ row, me }: { row: InboxItem; me: number }) {
   }
   return (
     <div className="chat-buttons">
-      <Button
-        type={row.status === 'waiting' ? 'primary' : 'default'}
-        loading={isActing}
-        onClick={() => actions.take(row.id)}
-      >
+      <Button className="chat-take" loading={isActing} onClick={() => actions.take(row.id)}>
         {t(row.status === 'closed' ? 'composer.reopen' : 'chat.take')}
       </Button>
     </div>

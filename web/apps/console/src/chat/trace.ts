@@ -30,9 +30,14 @@ export function stageVerdict(stage: Stage, t: TFunction): string {
   return parts.filter(Boolean).join(' ');
 }
 
-/** Every fact with its name. */
+/** What the verdict and the answer's card say already. */
+const SAID = ['intent', 'confidence', 'verdict', 'took_ms', 'why'];
+
+/** The other facts, each with its name. */
 export function stageFacts(stage: Stage, t: TFunction): readonly (readonly [string, string])[] {
-  return stage.facts.map(([name, value]) => [word(`step.fact.${name}`, name, t), value] as const);
+  return stage.facts
+    .filter(([name]) => !SAID.includes(name) || (name === 'why' && stage.kind !== 'handoff'))
+    .map(([name, value]) => [word(`step.fact.${name}`, name, t), value] as const);
 }
 
 /** One line that says how the message was dealt with: `意图 提问 0.99 → 知识库 有把握 0.93 → 回答 已答`. */

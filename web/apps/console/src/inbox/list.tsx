@@ -29,7 +29,7 @@ interface ListProps {
 
 export function List(props: ListProps) {
   const { view, open, list, overview, q, onSearch, searchInput, onOrder } = props;
-  const { t } = useTranslation();
+  const { t, i18n } = useTranslation();
   return (
     <section className="list" aria-label={t('inbox.heading')}>
       <header className="list-head">
@@ -44,7 +44,10 @@ export function List(props: ListProps) {
             aria-current={one === view ? 'page' : undefined}
             {...linkTo({ name: 'inbox', view: one, id: open, panel: false })}
           >
-            {t(`view.${one}`)} <span className="tab-count">{overview.counts[one]}</span>
+            {t(`view.${one}`)}{' '}
+            <span className="tab-count">
+              {overview.isLoading ? '' : overview.counts[one].toLocaleString(i18n.language)}
+            </span>
           </a>
         ))}
       </nav>

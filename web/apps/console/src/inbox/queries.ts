@@ -72,6 +72,8 @@ export interface Overview {
   readonly mine: List;
   readonly waiting: List;
   readonly counts: Counts;
+  /** Nothing is known yet: the counts mean nothing. */
+  readonly isLoading: boolean;
   /** How many want me now: mine with something unread, and everyone who waits. */
   readonly calls: number;
   /** Since when the first in the queue has been waiting; null when nobody is. */
@@ -92,6 +94,7 @@ export function useOverview(all: List | null): Overview {
       waiting: waiting.count,
       all: all === null ? Math.max(told, countAll(inbox)) : all.count,
     },
+    isLoading: mine.isLoading || waiting.isLoading,
     calls: mine.rows.filter((row) => unread(row) > 0).length + waiting.count,
     longestSince: waiting.rows[0]?.since ?? null,
   };

@@ -132,7 +132,7 @@ function Meter({ strength }: { strength: Strength }) {
 function wordFor(strength: Strength, t: ReturnType<typeof useTranslation>['t']): string {
   switch (strength.grade) {
     case 'empty':
-      return t('password.short', { count: 10 });
+      return t('password.rule');
     case 'short':
       return t('password.short', { count: strength.missing });
     default:

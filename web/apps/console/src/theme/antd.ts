@@ -41,12 +41,19 @@ const LIGHT: ThemeConfig = {
 };
 
 const DARK: ThemeConfig = {
-  components: COMPONENTS,
+  components: {
+    ...COMPONENTS,
+    Segmented: { itemSelectedBg: '#2b3a41', trackBg: '#0f171a' },
+  },
   algorithm: theme.darkAlgorithm,
   token: themeOf(dark, {
     colorTextPlaceholder: '#8d9ca4',
     colorBorder: '#37464e',
     colorBgBase: dark.surface,
+    // The algorithm would derive these tinted.
+    colorBgContainer: '#18232a',
+    colorBgElevated: '#1a252b',
+    colorErrorText: dark.redText,
   }),
 };
 

@@ -122,7 +122,7 @@ function Details({ visitor, conversation }: { visitor: Visitor; conversation: Co
         </dl>
       </section>
       <section className="panel-part">
-        <h3>{t('visitor.browsing')}</h3>
+        <h3>{t(online ? 'visitor.browsing' : 'visitor.browsed')}</h3>
         <PageLine visitor={visitor} isNow={online} />
       </section>
       <section className="panel-part">
