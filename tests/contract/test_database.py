@@ -6,12 +6,13 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
 import pytest
+from blockbuster import BlockBuster
 from sqlalchemy import create_engine, insert, select
 
 from qingniao.auth import Passwords
 from qingniao.errors import StartError, StorageError
 from qingniao.storage.conversations import ConversationIndex
-from qingniao.storage.database import Database
+from qingniao.storage.database import Database, _upgrade
 from qingniao.storage.errors import Taken
 from qingniao.storage.first_run import first_run
 from qingniao.storage.flows import Flows
@@ -341,6 +342,30 @@ def test_the_migrations_add_up_to_the_tables():
         upgrade(connection, HEAD)
         assert compare_metadata(MigrationContext.configure(connection), metadata) == []
     engine.dispose()
+
+
+async def test_migrating_an_empty_file_gives_what_a_first_start_gives(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, loop_is_never_blocked: BlockBuster
+):
+    await (await Database.open(tmp_path / "fresh.db")).close()
+    # Alembic reads its scripts from disk; at that moment nobody is served yet.
+    loop_is_never_blocked.deactivate()
+    monkeypatch.setattr("qingniao.storage.database._create", _upgrade)
+    database = await Database.open(tmp_path / "migrated.db")
+    assert await Ids(database).reserve("conversation", 1) == 1001
+    await database.close()
+
+    def shape(name: str) -> list[tuple[str, str, str, int, str]]:
+        connection = sqlite3.connect(tmp_path / name)
+        columns = connection.execute(
+            'SELECT m.name, c.name, c.type, c."notnull", c.pk FROM sqlite_master AS m'
+            " JOIN pragma_table_info(m.name) AS c WHERE m.type = 'table' ORDER BY 1, 2"
+        ).fetchall()
+        connection.close()
+        return columns
+
+    assert shape("migrated.db") == shape("fresh.db")
+    assert len({table for table, *_ in shape("fresh.db")}) == len(metadata.tables) + 1
 
 
 def test_alembic_reads_the_same_history_as_we_keep():
