@@ -158,7 +158,7 @@ class Hub:
         connection.send(Welcome(f"s{self._sessions:x}", now, session.limits, standings))
         connection.is_present = True
         self._present(connection, came=True)
-        if who.agent and 0 in cursors:
+        if any(conversation == 0 for conversation, _ in hello.cursors):
             self.inbox.join(connection)
         for conversation, fields in standings:
             await self._join(connection, conversation, fields["from"] - 1)

@@ -1,0 +1,213 @@
+/**
+ * The whole story in a real browser against a real server, killed with SIGKILL in the middle:
+ * a visitor asks and is answered with a source, asks for a person, the console receives them, the
+ * server dies between question and answer, both sides resume, nothing is lost or doubled.
+ *
+ *     node e2e/story.mjs FOLDER     screenshots at 390 and 1440 pixels go to FOLDER
+ *
+ * Needs Chromium (`CHROMIUM`, by default /usr/bin/chromium) and the built web parts.
+ */
+
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { argv, env, exit, stderr } from 'node:process';
+import { createInterface } from 'node:readline';
+import { chromium } from 'playwright-core';
+
+const folder = argv[2] ?? join(tmpdir(), 'qingniao-story');
+const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+const python = new URL('../../.venv/bin/python', import.meta.url).pathname;
+const data = mkdtempSync(join(tmpdir(), 'qingniao-story-'));
+const NEW_PASSWORD = 'qing-cao-di-88-hao';
+const QUESTION = '刚才那件外套还能改地址吗';
+const ANSWER = '可以的，我这就帮您改，稍等。';
+mkdirSync(folder, { recursive: true });
+
+/** A free port that stays ours across restarts. */
+async function freePort() {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address();
+  server.close();
+  await once(server, 'close');
+  return port;
+}
+
+/** Starts the server on the same data; resolves when it says `ready`. */
+async function start(port) {
+  const child = spawn(python, ['-m', 'qingniao', 'serve'], {
+    env: { ...env, QINGNIAO_DATA: data, QINGNIAO_PORT: String(port) },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  child.stderr.pipe(stderr);
+  let password = '';
+  for await (const line of createInterface({ input: child.stdout })) {
+    password ||= /one-time password: (\S+)/.exec(line)?.[1] ?? '';
+    if (line.startsWith('ready')) return { child, password };
+  }
+  throw new Error('the server stopped before it was ready');
+}
+
+async function accessible(page, what) {
+  await page.evaluate(axe);
+  const { violations } = await page.evaluate(() =>
+    window.axe.run(document, { rules: { region: { enabled: false } } }),
+  );
+  const found = violations.map(({ id, nodes }) => `${id}: ${nodes[0].html.slice(0, 160)}`);
+  assert.deepEqual(found, [], `${what} has accessibility faults`);
+}
+
+/** One picture per width; the page is put back to the width of a desktop. */
+async function picture(page, name) {
+  for (const [width, height] of [[390, 844], [1440, 900]]) {
+    await page.setViewportSize({ width, height });
+    await page.waitForTimeout(350); // transitions of at most 200 ms
+    await page.screenshot({ path: join(folder, `${name}-${width}.png`) });
+  }
+}
+
+const port = await freePort();
+const url = `http://127.0.0.1:${port}`;
+let server = await start(port);
+const browser = await chromium.launch({
+  executablePath: env.CHROMIUM ?? '/usr/bin/chromium',
+  args: [
+    '--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run',
+    '--disable-background-networking', '--disable-component-update', '--disable-sync',
+  ],
+});
+const faults = [];
+async function open(name) {
+  const context = await browser.newContext({
+    viewport: { width: 1440, height: 900 }, locale: 'zh-CN', reducedMotion: 'reduce',
+  });
+  const page = await context.newPage();
+  page.setDefaultTimeout(20_000);
+  pages.set(name, page);
+  page.on('pageerror', (error) => faults.push(`${name}: ${error.message}`));
+  return page;
+}
+const pages = new Map();
+const log = (said) => stderr.write(`story: ${said}\n`);
+
+try {
+  log('the visitor asks and is answered from the knowledge base, with the source');
+  const visitor = await open('visitor');
+  await visitor.goto(`${url}/demo/`);
+  await visitor.getByRole('button', { name: /在线咨询/ }).click();
+  const panel = visitor.getByRole('dialog');
+  const box = panel.getByRole('textbox');
+  await box.waitFor();
+  await picture(visitor, 'visitor-greeting');
+  await accessible(visitor, 'the greeting');
+  await box.fill('怎么退货');
+  await box.press('Enter');
+  await panel.getByText('自签收之日起').filter({ visible: true }).first().waitFor();
+  await panel.getByText('《退换货规则》').first().waitFor();
+  await picture(visitor, 'visitor-answer');
+  await accessible(visitor, 'the answer');
+
+  log('the administrator signs in and changes the one-time password');
+  const agent = await open('agent');
+  await agent.goto(`${url}/console/`);
+  await agent.getByLabel('账号').waitFor();
+  await picture(agent, 'console-sign-in');
+  await accessible(agent, 'sign-in');
+  await agent.getByLabel('账号').fill('admin');
+  await agent.getByLabel('密码', { exact: true }).fill(server.password);
+  await agent.getByRole('button', { name: '登录' }).click();
+  await agent.getByLabel('新密码').waitFor();
+  await picture(agent, 'console-new-password');
+  await agent.getByLabel('现在的密码').fill(server.password);
+  await agent.getByLabel('新密码').fill(NEW_PASSWORD);
+  await agent.getByLabel('再输入一次').fill(NEW_PASSWORD);
+  await agent.getByRole('button', { name: '保存并进入' }).click();
+  await agent.getByRole('link', { name: /我的 0/ }).waitFor();
+  await picture(agent, 'console-empty');
+  await accessible(agent, 'the empty console');
+
+  log('the visitor asks for a person; the console receives them with a summary');
+  await box.fill('退款多久到账？转人工');
+  await box.press('Enter');
+  const mine = agent.getByRole('link', { name: /我的 1/ });
+  await mine.waitFor();
+  await agent.locator('a[href*="/console/c/"]').first().click();
+  const transcript = agent.getByRole('region', { name: '会话内容' });
+  await transcript.getByText('退款多久到账？转人工').first().waitFor();
+  await agent.getByText('交接小结').first().waitFor();
+  await picture(agent, 'console-handoff');
+  await accessible(agent, 'the handoff');
+
+  log('the server is killed between question and answer');
+  await box.fill(QUESTION);
+  await box.press('Enter');
+  await transcript.getByText(QUESTION).first().waitFor();
+  server.child.kill('SIGKILL');
+  await once(server.child, 'exit');
+  const reply = agent.getByRole('textbox').last();
+  await reply.fill(ANSWER);
+  await reply.press('Enter');
+  await box.fill('还有，能开发票吗');
+  await box.press('Enter');
+  await visitor.waitForTimeout(800); // both notice that nobody is there
+  await picture(visitor, 'visitor-offline');
+  await picture(agent, 'console-offline');
+  await accessible(visitor, 'the widget offline');
+
+  log('it comes back: both sides resume, everything is there once');
+  server = await start(port);
+  await panel.getByText(ANSWER).first().waitFor({ timeout: 40_000 });
+  await transcript.getByText('还有，能开发票吗').first().waitFor({ timeout: 40_000 });
+  for (const [page, where] of [[panel, 'widget'], [transcript, 'console']]) {
+    for (const text of [QUESTION, ANSWER, '还有，能开发票吗']) {
+      assert.equal(await page.getByText(text, { exact: true }).count(), 1, `${text} in ${where}`);
+    }
+  }
+  await picture(visitor, 'visitor-person');
+  await picture(agent, 'console-chat');
+  await accessible(agent, 'the chat');
+
+  log('after a reload everything is still there, once');
+  await visitor.reload();
+  const again = visitor.getByRole('dialog');
+  if (!(await again.isVisible())) {
+    await visitor.getByRole('button', { name: /在线咨询/ }).click();
+  }
+  for (const text of [QUESTION, ANSWER, '还有，能开发票吗']) {
+    await again.getByText(text, { exact: true }).first().waitFor();
+    assert.equal(await again.getByText(text, { exact: true }).count(), 1, `${text} after reload`);
+  }
+
+  log('the agent closes; the visitor may rate');
+  await agent.getByRole('button', { name: /结束会话/ }).click();
+  await again.getByRole('radio').or(again.getByRole('button', { name: /5|星/ })).first().waitFor();
+  await picture(visitor, 'visitor-closed');
+  await picture(agent, 'console-closed');
+
+  log('the other pages');
+  for (const [path, name] of [['knowledge', '知识库'], ['team', '团队'], ['settings', '设置']]) {
+    await agent.goto(`${url}/console/${path}`);
+    await agent.getByRole('heading', { name }).first().waitFor();
+    await agent.waitForTimeout(500); // the list under the heading
+    await picture(agent, `console-${path}`);
+    await accessible(agent, path);
+  }
+  assert.deepEqual(faults, [], 'a page threw');
+  log('done');
+} catch (error) {
+  for (const [name, page] of pages) {
+    await page.screenshot({ path: join(folder, `failure-${name}.png`) }).catch(() => {});
+  }
+  throw error;
+} finally {
+  server.child.kill('SIGKILL');
+  await browser.close();
+  rmSync(data, { recursive: true, force: true });
+}
+exit(0);
