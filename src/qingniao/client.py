@@ -15,7 +15,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any, Final, Self, cast
 
 from msgspec import Struct
-from picows import WSFrame, WSListener, WSMsgType, WSTransport, ws_connect
+from picows import WSCloseCode, WSFrame, WSListener, WSMsgType, WSTransport, ws_connect
 
 from qingniao.errors import QingniaoError
 from qingniao.protocol.codec import MSGPACK, Codec
@@ -61,7 +61,8 @@ class Closed(QingniaoError):
 
 
 class Receipt(Struct, frozen=True):
-    """The message is stored as entry `seq`. `repeats` counts how often it had to be sent."""
+    """The message is stored as entry `seq`; 0 when only a later one's `seq` was told. `repeats`
+    counts how often it had to be sent again."""
 
     conversation: int
     n: int
@@ -88,7 +89,9 @@ class _Socket(WSListener):
 
     def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
         if frame.msg_type is WSMsgType.CLOSE:
-            transport.send_close(frame.get_close_code())
+            code = frame.get_close_code() if frame.payload_size else WSCloseCode.OK
+            self.client._told_to_go(code, frame.get_close_message())  # type: ignore[arg-type]
+            transport.send_close(code)
             transport.disconnect()
         elif frame.msg_type in (WSMsgType.BINARY, WSMsgType.TEXT):
             self.client._receive(frame.get_payload_as_bytes())
@@ -129,6 +132,7 @@ class Client:
         self._task: asyncio.Task[None] | None = None
         self._stop: Closed | None = None
         self._wait_s = 0.0
+        self._mending: set[int] = set()
         self._blocked: dict[int, asyncio.TimerHandle] = {}
         self.connects = self.duplicates = self.gaps = 0
 
@@ -234,6 +238,11 @@ class Client:
         cursors = [(c, seq) for c, seq in self.cursors.items() if c]
         self._out(Hello(token, self.device, cursors))
 
+    def _told_to_go(self, code: int, why: str | bytes | None) -> None:
+        if not comes_back(code):
+            text = why.decode(errors="replace") if isinstance(why, bytes) else why
+            self._fail(Closed(text or f"The server closed with {code}."))
+
     def _lost(self) -> None:
         self._ready.clear()
         self._down.set()
@@ -259,7 +268,9 @@ class Client:
         self._out(Send(pending.conversation, pending.n, pending.type, pending.body))
 
     def _resend(self, conversation: int) -> None:
-        self._blocked.pop(conversation, None)
+        timer = self._blocked.pop(conversation, None)
+        if timer is not None:
+            timer.cancel()
         if self._ready.is_set():
             for pending in list(self._pending.get(conversation, {}).values()):
                 self._transmit(pending)
@@ -283,8 +294,7 @@ class Client:
                 self._out(Pong(frame.number))
             case Bye():
                 self._wait_s = frame.retry_after_ms / 1000
-                if not comes_back(frame.code):
-                    self._fail(Closed(frame.text))
+                self._told_to_go(frame.code, frame.text)
         if self._on_frame is not None:
             self._on_frame(frame)
 
@@ -294,39 +304,72 @@ class Client:
             self.duplicates += 1
             return False
         if entry.seq != have + 1:
-            self.gaps += 1
-            self._out(Follow(entry.conversation, have))
+            self._mend(entry.conversation, have)
             return False
+        self._mending.discard(entry.conversation)
         self.cursors[entry.conversation] = entry.seq
         return True
 
+    def _mend(self, conversation: int, have: int) -> None:
+        """Something is missing: ask for it, once however much follows the gap."""
+        if conversation not in self._mending:
+            self._mending.add(conversation)
+            self.gaps += 1
+            self._out(Follow(conversation, have))
+
     def _stated(self, conversation: int, fields: dict[str, Any]) -> None:
         self.states.setdefault(conversation, {}).update(fields)
+        if "n" in fields:
+            self._number_after(conversation, fields["n"])
         first = fields.get("from")
         if first is not None:
             self.cursors[conversation] = max(self.cursors.get(conversation, 0), first - 1)
 
     def _welcomed(self, welcome: Welcome) -> None:
+        self._mending.clear()
         for conversation, fields in welcome.conversations:
             self.cursors.setdefault(conversation, 0)
             self._stated(conversation, fields)
-            self._numbers[conversation] = max(
-                self._numbers.get(conversation, 0), fields.get("n", 0)
-            )
         self._ready.set()
         for conversation in (c for c in self.cursors if c == 0):
             self._out(Follow(conversation))
         for conversation in list(self._pending):
             self._resend(conversation)
 
+    def _number_after(self, conversation: int, n: int) -> None:
+        """The server holds `n` messages of this device: what was never sent comes after them."""
+        numbered = self._pending.get(conversation, {})
+        unsent = [pending for pending in numbered.values() if pending.repeats < 0]
+        first = max([n, *(p.n for p in numbered.values() if p.repeats >= 0)]) + 1
+        if not unsent:
+            self._numbers[conversation] = max(self._numbers.get(conversation, 0), n)
+        elif unsent[0].n < first:
+            self._renumber(conversation, unsent, first)
+
+    def _renumber(self, conversation: int, moved: list[_Pending], first: int) -> None:
+        numbered = self._pending[conversation]
+        for pending in moved:
+            numbered.pop(pending.n, None)
+        for number, pending in enumerate(moved, first):
+            pending.n = number
+            numbered[number] = pending
+        self._numbers[conversation] = first + len(moved) - 1
+
     def _acked(self, conversation: int, n: int, seq: int) -> None:
         numbered = self._pending.get(conversation, {})
         for number in [k for k in numbered if k <= n]:
             pending = numbered.pop(number)
             if not pending.done.done():
-                pending.done.set_result(Receipt(conversation, number, seq, pending.repeats))
-        if seq == self.cursors.get(conversation, 0) + 1:
+                of_it = seq if number == n else 0
+                pending.done.set_result(Receipt(conversation, number, of_it, pending.repeats))
+        have = self.cursors.get(conversation)
+        if have is None:
+            return  # not followed
+        if seq == have + 1:
+            self._mending.discard(conversation)
             self.cursors[conversation] = seq
+        elif seq > have + 1:
+            self._mend(conversation, have)
 
     def _block(self, conversation: int, wait_ms: int) -> None:
         if conversation not in self._blocked:
@@ -342,18 +385,16 @@ class Client:
         if error.temporary:
             self._block(error.conversation, 1_000)
             return
-        waiting = sorted(numbered.values(), key=lambda pending: pending.n)
-        numbered.clear()
-        expected = error.expected or error.n
-        if error.code != Code.HOLE:
-            refused = next(p for p in waiting if p.n == error.n)
-            waiting.remove(refused)
+        if error.code == Code.HOLE:
+            first = error.expected
+        else:
+            first = error.n
+            refused = numbered.pop(first)
             if not refused.done.done():
                 refused.done.set_exception(NotTaken(error.text))
-            expected = waiting[0].n if waiting and waiting[0].n < error.n else error.n
+        # What was sent before it is on its way to the disk and keeps its number.
+        behind = min(first, error.n)
+        waiting = [pending for pending in numbered.values() if pending.n >= behind]
         # The refused number was not used: what follows moves up.
-        for number, pending in enumerate(waiting, expected):
-            pending.n = number
-            numbered[number] = pending
-        self._numbers[error.conversation] = expected + len(waiting) - 1
+        self._renumber(error.conversation, waiting, first)
         self._block(error.conversation, 50)
