@@ -2,7 +2,7 @@
 
 import { type Body, EntryType } from '@qingniao/protocol/frames';
 import { type Child, h } from './h.ts';
-import { Icon } from './icons.tsx';
+import { Bird, Icon } from './icons.tsx';
 import { pieces } from './links.ts';
 import type { Scene } from './scene.ts';
 import { asMap, citesOf, type Line, wordsOf } from './timeline.ts';
@@ -89,7 +89,7 @@ export function Theirs({ line, scene: { copy, settings } }: Props<'theirs'>) {
     <div class={`line theirs ${line.who}`}>
       {line.isFirst && (
         <div class="who">
-          <Icon name={line.who === 'bot' ? 'bird' : 'person'} />
+          {line.who === 'bot' ? <Bird /> : <Icon name="person" />}
           {line.name}
         </div>
       )}

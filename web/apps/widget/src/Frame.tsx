@@ -4,7 +4,7 @@ import { Composer } from './Composer.tsx';
 import type { Snapshot } from './chat.ts';
 import type { Copy } from './contract.ts';
 import { type Child, h } from './h.ts';
-import { Icon } from './icons.tsx';
+import { Bird, Icon } from './icons.tsx';
 import { Log } from './Log.tsx';
 import type { Scene } from './scene.ts';
 
@@ -24,7 +24,7 @@ function Head({ scene: { chat, now, copy, close } }: { scene: Scene }) {
   return (
     <div class="head">
       <span class="avatar">
-        <Icon name="bird" />
+        <Bird />
       </span>
       <div class="title">
         <h2 id="title">{now.site?.name || copy.title}</h2>

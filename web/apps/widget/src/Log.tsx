@@ -4,7 +4,7 @@ import { hasOlder } from '@qingniao/client/conversation';
 import { Mine, Text, Theirs } from './Bubble.tsx';
 import { Queue, Rating } from './cards.tsx';
 import { type Child, h } from './h.ts';
-import { Icon } from './icons.tsx';
+import { Bird, Icon } from './icons.tsx';
 import type { Scene } from './scene.ts';
 import { timeText } from './time.ts';
 import type { Line } from './timeline.ts';
@@ -54,7 +54,7 @@ export function Log({ scene }: { scene: Scene }) {
           {greeting && !hasOlder(view) && (
             <div class="line theirs bot">
               <div class="who">
-                <Icon name="bird" />
+                <Bird />
                 {copy.bot}
               </div>
               <div class="bubble">

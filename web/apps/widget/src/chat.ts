@@ -9,7 +9,7 @@ import { type Client, connect } from '@qingniao/client/connect';
 import { type Conversation, emptyConversation, lastSeq } from '@qingniao/client/conversation';
 import { lockAcquire, storageAcquire } from '@qingniao/client/lease';
 import type { LinkStatus } from '@qingniao/client/link';
-import { memoryOutbox, type OutboxStore } from '@qingniao/client/outbox';
+import type { OutboxStore } from '@qingniao/client/outbox';
 import { idbOutbox } from '@qingniao/client/outbox-idb';
 import { Close } from '@qingniao/protocol/codes';
 import { EntryType, type JsonMap } from '@qingniao/protocol/frames';
@@ -156,12 +156,12 @@ export function createChat(settings: Settings, copy: Copy, changed: () => void):
   };
 }
 
-/** The best outbox this browser offers. */
-function openStore(server: string): OutboxStore {
+/** The best outbox this browser offers; `undefined` for none at all. */
+function openStore(server: string): OutboxStore | undefined {
   try {
     const acquire = navigator.locks ? lockAcquire(navigator.locks) : storageAcquire(localStorage);
     return idbOutbox({ name: `qingniao:${server}`, acquire, session: sessionStorage });
   } catch {
-    return memoryOutbox();
+    return undefined;
   }
 }

@@ -22,8 +22,6 @@ export interface Launcher {
   readonly button: HTMLButtonElement;
   /** The number on the launcher; 0 takes it away. */
   badge(unread: number): void;
-  /** Colours the launcher. */
-  paint(colour: string): void;
 }
 
 /** What the panel lets the launcher do. */

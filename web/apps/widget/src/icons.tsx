@@ -3,7 +3,6 @@
 import { h } from './h.ts';
 
 const PATHS = {
-  bird: 'M2.5 12.5c3.5.3 6-.7 8-3.7C12.3 6 14.3 4.5 17 4.5c1.8 0 3.1.8 3.7 2.1l2.3.9-2.3 1.1c0 6.4-4 10.9-9.7 10.9-1.7 0-3.2-.4-4.5-1.1L2 20l2.3-3.6c-1-1.1-1.6-2.4-1.8-3.9z',
   down: 'M6 9.5l6 6 6-6',
   up: 'M12 19V5m-6 6l6-6 6 6',
   clip: 'M20 11.5l-8.3 8.3a5.3 5.3 0 0 1-7.5-7.5l8.7-8.7a3.5 3.5 0 0 1 5 5L9.3 17.2a1.8 1.8 0 0 1-2.5-2.5l7.7-7.7',
@@ -15,8 +14,13 @@ const PATHS = {
 
 export function Icon({ name }: { name: keyof typeof PATHS }) {
   return (
-    <svg class={`icon ${name}`} viewBox="0 0 24 24" aria-hidden="true">
+    <svg class="icon" viewBox="0 0 24 24" aria-hidden="true">
       <path d={PATHS[name]} />
     </svg>
   );
+}
+
+/** The bird, whose shape comes with the launcher. */
+export function Bird() {
+  return <i class="bird" />;
 }

@@ -29,7 +29,6 @@ const label = locale === 'en' ? 'Chat with us' : '在线咨询';
 const button = document.createElement('button');
 button.className = 'launcher';
 button.ariaLabel = label;
-button.ariaExpanded = 'false';
 const count = document.createElement('b');
 button.append(count);
 root.append(button);
@@ -41,11 +40,9 @@ const launcher: Launcher = {
     count.textContent = `${unread > 99 ? '99+' : unread || ''}`;
     button.ariaLabel = unread ? `${label} (${unread})` : label;
   },
-  paint: (value) => {
-    if (/^#[\da-f]{6}$/i.test(value)) host.style.setProperty('--qn-brand-solid', value);
-  },
 };
-launcher.paint(colour);
+// The browser ignores what is no colour.
+button.style.background = colour;
 
 const part = <T>(file: string): Promise<T> => import(/* @vite-ignore */ `${server}/widget/${file}`);
 let panel: Promise<Panel> | undefined;

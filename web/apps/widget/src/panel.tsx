@@ -46,6 +46,7 @@ export function mount(settings: Settings, launcher: Launcher, copy: Copy): Panel
   box.tabIndex = -1;
   box.hidden = true;
   root.append(box);
+  button.ariaExpanded = 'false';
 
   const chat = createChat(settings, copy, () => plan());
   const scroll = createScroll(
@@ -93,7 +94,9 @@ export function mount(settings: Settings, launcher: Launcher, copy: Copy): Panel
     if (colour === painted) return;
     painted = colour;
     const solid = legible(colour);
-    if (solid) launcher.paint(solid);
+    if (!solid) return;
+    button.style.background = solid;
+    (root.host as HTMLElement).style.setProperty('--qn-brand-solid', solid);
   };
 
   /** A picture that loads or a field that grows must not hide the last message. */

@@ -63,9 +63,8 @@ export function createUploads(options: UploadOptions): Uploads {
     const fail = (error: string, isFinal = false): void => {
       if (uploads.has(key)) set({ ...upload, error, isFinal });
     };
-    if (file.size > options.limit()) {
-      return fail(copy.tooLarge(Math.floor(options.limit() / 1_048_576)), true);
-    }
+    const tooLarge = copy.tooLarge(Math.floor(options.limit() / 1_048_576));
+    if (file.size > options.limit()) return fail(tooLarge, true);
     if (file.size === 0) return fail(copy.emptyFile, true);
     set({ ...upload, error: '', progress: 0 });
     let token: string;
@@ -94,7 +93,7 @@ export function createUploads(options: UploadOptions): Uploads {
       if (request.status < 300 && stored) {
         remove(key);
         options.done(stored);
-      } else if (request.status === 413) fail(copy.tooLarge(0), true);
+      } else if (request.status === 413) fail(tooLarge, true);
       else if (request.status === 415) fail(copy.wrongType, true);
       else fail(copy.uploadFailed);
     };

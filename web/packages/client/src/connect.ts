@@ -49,7 +49,8 @@ export interface ConnectOptions {
   readonly me: string;
   /** Followed from the start: a visitor's own conversation; 0 for an agent's inbox. */
   readonly follow?: readonly number[];
-  readonly store?: OutboxStore;
+  /** By default nothing outlives the page. */
+  readonly store?: OutboxStore | undefined;
   readonly about?: Readonly<Record<string, string>>;
   readonly codec?: Codec;
   readonly transport?: TransportFactory;

@@ -39,7 +39,6 @@ export const copy: Copy = {
   failed: 'Not sent',
   reasons: {
     112: 'it’s empty or too long',
-    114: 'it can’t be sent here',
     115: 'not possible right now',
     0: 'too many unsent messages',
   },
@@ -61,8 +60,7 @@ export const copy: Copy = {
   toBot: 'You’re back with our assistant',
   toClosed: 'This chat has ended',
   reopened: 'New chat',
-  tooLarge: (mb) =>
-    mb ? `That file is too large. The limit is ${mb} MB.` : 'That file is too large',
+  tooLarge: (mb) => `That file is too large. The limit is ${mb} MB.`,
   emptyFile: 'That file is empty',
   wrongType: 'That kind of file can’t be sent',
   uploadFailed: 'The upload failed. Please try again.',

@@ -34,7 +34,6 @@ export const copy = {
   failed: '没有发出去',
   reasons: {
     112: '内容为空或太长',
-    114: '不支持发送',
     115: '当前不能发送',
     0: '未发出的消息太多',
   } as Record<number, string>,
@@ -56,7 +55,7 @@ export const copy = {
   toBot: '已转回智能客服',
   toClosed: '本次会话已结束',
   reopened: '新的会话',
-  tooLarge: (mb: number) => (mb ? `文件太大了，最大 ${mb} MB` : '文件太大了'),
+  tooLarge: (mb: number) => `文件太大了，最大 ${mb} MB`,
   emptyFile: '这是一个空文件',
   wrongType: '不支持这种文件',
   uploadFailed: '上传失败，请重试',
