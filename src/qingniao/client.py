@@ -357,18 +357,20 @@ class Client:
 
     def _acked(self, conversation: int, n: int, seq: int) -> None:
         numbered = self._pending.get(conversation, {})
+        # What an action became is an entry of its own, told before the ack.
+        is_the_entry = n in numbered and numbered[n].type != EntryType.ACTION
         for number in [k for k in numbered if k <= n]:
             pending = numbered.pop(number)
             if not pending.done.done():
                 of_it = seq if number == n else 0
                 pending.done.set_result(Receipt(conversation, number, of_it, pending.repeats))
         have = self.cursors.get(conversation)
-        if have is None:
-            return  # not followed
-        if seq == have + 1:
+        if have is None or seq <= have:
+            return  # not followed, or known
+        if is_the_entry and seq == have + 1:
             self._mending.discard(conversation)
             self.cursors[conversation] = seq
-        elif seq > have + 1:
+        else:
             self._mend(conversation, have)
 
     def _block(self, conversation: int, wait_ms: int) -> None:
