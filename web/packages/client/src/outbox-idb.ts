@@ -46,19 +46,17 @@ export function idbOutbox(options: IdbOptions): OutboxStore {
   const factory = options.indexedDB ?? indexedDB;
   let device = '';
   let release: (() => void) | null = null;
-  let opened: Promise<IDBDatabase> | null = null;
+  let opened: IDBDatabase | null = null;
+  /** Highest `n` by conversation, as the database has it. */
+  let used: Record<string, number> = {};
 
   const database = (): Promise<IDBDatabase> => {
-    opened ??= new Promise((resolve, reject) => {
-      const request = factory.open(options.name, 1);
-      request.onupgradeneeded = () => {
-        request.result.createObjectStore(DEVICES, { keyPath: 'device' });
-        request.result.createObjectStore(MESSAGES, { keyPath: 'key' });
-      };
-      request.onsuccess = () => resolve(request.result);
-      request.onerror = () => reject(request.error);
-    });
-    return opened;
+    const request = factory.open(options.name, 1);
+    request.onupgradeneeded = () => {
+      request.result.createObjectStore(DEVICES, { keyPath: 'device' });
+      request.result.createObjectStore(MESSAGES, { keyPath: 'key' });
+    };
+    return done(request);
   };
 
   const take = async (name: string, waitMs: number): Promise<boolean> => {
@@ -77,19 +75,22 @@ export function idbOutbox(options: IdbOptions): OutboxStore {
     await take(randomName(), 0);
   };
 
-  /** Notes the highest `n` and changes messages, in one transaction that is on disk when done. */
+  /**
+   * Notes the highest `n` and changes messages, in one transaction without a single read: a page
+   * that is left a moment after Enter has kept what was said.
+   */
   const write = async (
     conversation: number,
-    used: number,
+    n: number,
     change: (messages: IDBObjectStore) => void,
   ): Promise<void> => {
-    const db = await database();
-    const transaction = db.transaction([DEVICES, MESSAGES], 'readwrite', { durability: 'strict' });
-    const devices = transaction.objectStore(DEVICES);
+    used[conversation] = n;
+    const db = opened ?? (await database());
+    const transaction = db.transaction([DEVICES, MESSAGES], 'readwrite');
     const finished = durable(transaction);
     change(transaction.objectStore(MESSAGES));
-    const held = (await done(devices.get(device))) as DeviceRow | undefined;
-    devices.put({ device, used: { ...held?.used, [conversation]: used } } satisfies DeviceRow);
+    transaction.objectStore(DEVICES).put({ device, used } satisfies DeviceRow);
+    transaction.commit();
     await finished;
   };
 
@@ -97,6 +98,7 @@ export function idbOutbox(options: IdbOptions): OutboxStore {
     adopt: async (): Promise<Adopted> => {
       try {
         const db = await database();
+        opened = db;
         const read = (store: string) => done(db.transaction(store).objectStore(store).getAll());
         const devices = (await read(DEVICES)) as DeviceRow[];
         const left = (await read(MESSAGES)) as MessageRow[];
@@ -107,8 +109,9 @@ export function idbOutbox(options: IdbOptions): OutboxStore {
           .filter((row) => row.device === device)
           .sort((a, b) => a.n - b.n);
         const latest = ((await read(DEVICES)) as DeviceRow[]).find((row) => row.device === device);
-        const used = Object.entries(latest?.used ?? {}).map(([id, n]) => [Number(id), n] as const);
-        return { device, unacked: rows, used };
+        used = { ...latest?.used };
+        const numbers = Object.entries(used).map(([id, n]) => [Number(id), n] as const);
+        return { device, unacked: rows, used: numbers };
       } catch {
         // No storage here (private mode, blocked): this page's memory is all there is.
         device ||= randomName();
@@ -117,8 +120,8 @@ export function idbOutbox(options: IdbOptions): OutboxStore {
     },
     put: (message) =>
       write(message.conversation, message.n, (messages) => messages.put({ ...message, device })),
-    drop: (keys, conversation, used) =>
-      write(conversation, used, (messages) => {
+    drop: (keys, conversation, n) =>
+      write(conversation, n, (messages) => {
         for (const key of keys) messages.delete(key);
       }),
     release: () => {

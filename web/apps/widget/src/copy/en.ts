@@ -13,7 +13,7 @@ export const copy: Copy = {
   botServes: 'Assistant online',
   serves: (name) => `You’re talking to ${name}`,
   waits: 'Finding someone for you',
-  ended: 'Chat ended. Write to carry on.',
+  ended: 'Chat ended',
   connecting: 'Connecting…',
   away: 'Unavailable',
   ahead: (count) => (count > 0 ? `${count} ahead of you` : 'You’re next'),
