@@ -79,6 +79,19 @@ const imported = async ({ page }) => {
   await page.locator('.knowledge-entry summary').first().click();
 };
 
+/** Somebody points at the list while others write: nothing moves, the new one waits above. */
+const held = async ({ page, link, house }) => {
+  const row = page.locator('.row[data-id="1041"]');
+  const box = await row.boundingBox();
+  await page.mouse.move(box.x + 100, box.y + 40);
+  link.say(1003, '我又来了');
+  house.talks.set(3001, { ...house.talks.get(1053), id: 3001, entries: [], n: new Map() });
+  link.say(3001, '新来的访客');
+  await page.waitForTimeout(400);
+  const after = await row.boundingBox();
+  if (after.y !== box.y) throw new Error('a row moved under the pointer');
+};
+
 const note = async ({ page }) => {
   await page.waitForSelector('.composer');
   await page.keyboard.press('n');
@@ -122,6 +135,7 @@ export const scenes = [
   { name: 'inbox-waiting', path: '?view=waiting' },
   { name: 'inbox-all', path: '?view=all' },
   { name: 'inbox-all-dark-en', path: '?view=all', dark: true, locale: 'en' },
+  { name: 'inbox-held', path: '?view=all', act: held },
   { name: 'inbox-empty', empty: true },
   { name: 'inbox-empty-all', empty: true, path: '?view=all' },
   {

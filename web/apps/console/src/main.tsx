@@ -17,6 +17,18 @@ import { App } from './app.tsx';
 import { startLanguage } from './i18n/setup.ts';
 import { startMode } from './theme/mode.ts';
 
+const RELOADED = 'qingniao.console.reloaded';
+const RELOAD_REST_MS = 60_000;
+
+// After an update the parts of the old build are gone: fetch the new one, but never in a circle.
+window.addEventListener('vite:preloadError', (event) => {
+  const last = Number(sessionStorage.getItem(RELOADED) ?? 0);
+  if (Date.now() - last < RELOAD_REST_MS) return;
+  event.preventDefault();
+  sessionStorage.setItem(RELOADED, String(Date.now()));
+  window.location.reload();
+});
+
 startMode();
 await startLanguage();
 const root = document.getElementById('root');

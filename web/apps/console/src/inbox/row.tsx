@@ -12,8 +12,11 @@ import { StatusChip } from '../parts/chip.tsx';
 import { linkTo } from '../router/router.ts';
 import { whyText } from './why.ts';
 
-/** Where the reason still matters. */
-const TELLING: readonly string[] = ['waiting', 'open'];
+/** Whether the reason still matters; that somebody took it is told by who has it. */
+function isTelling(row: InboxItem): boolean {
+  if (row.why === null || row.why === '' || row.why === 'took') return false;
+  return row.status === 'waiting' || row.status === 'open';
+}
 
 interface RowProps {
   readonly row: InboxItem;
@@ -70,11 +73,13 @@ export const Row = memo(function Row(props: RowProps) {
                 owner !== null && owner.id !== me ? t('status.by', { name: owner.name }) : undefined
               }
             />
-            {row.why !== null && row.why !== '' && TELLING.includes(row.status) && (
-              <span className="row-why clip">{whyText(row.why, t)}</span>
-            )}
+            {isTelling(row) && <span className="row-why clip">{whyText(row.why ?? '', t)}</span>}
             {count > 0 && (
-              <span className="badge">
+              <span
+                className={
+                  row.status === 'bot' || row.status === 'closed' ? 'badge badge-quiet' : 'badge'
+                }
+              >
                 <span aria-hidden="true">{badge(count)}</span>
                 <span className="hidden-text">{t('inbox.unread', { count })}</span>
               </span>

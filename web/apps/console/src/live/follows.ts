@@ -21,9 +21,8 @@ export function chooseFollows(
 }
 
 export function useFollows(open: number | null, mine: readonly number[]): void {
-  const { client } = useLive();
+  const { client, followed } = useLive();
   const recent = useRef<readonly number[]>([]);
-  const followed = useRef<ReadonlySet<number>>(new Set());
   const wish = mine.join(' ');
 
   // biome-ignore lint/correctness/useExhaustiveDependencies: `wish` is `mine` by value
@@ -32,8 +31,15 @@ export function useFollows(open: number | null, mine: readonly number[]): void {
     recent.current = recent.current.slice(0, RECENT);
     const limit = Math.min(AT_MOST, (client.limits?.follows ?? AT_MOST) - 1);
     const wanted = new Set(chooseFollows(open, recent.current, mine, limit));
-    for (const id of followed.current) if (!wanted.has(id)) client.unfollow(id);
-    for (const id of wanted) if (!followed.current.has(id)) client.follow(id);
-    followed.current = wanted;
-  }, [client, open, wish]);
+    for (const id of followed) {
+      if (wanted.has(id)) continue;
+      followed.delete(id);
+      client.unfollow(id);
+    }
+    for (const id of wanted) {
+      if (followed.has(id)) continue;
+      followed.add(id);
+      client.follow(id);
+    }
+  }, [client, followed, open, wish]);
 }

@@ -9,12 +9,15 @@ import type { QueryClient } from '@tanstack/react-query';
 import { getConversation, ticket } from '../api/calls.ts';
 import { ApiError } from '../api/http.ts';
 import type { User } from '../api/types.ts';
+import { outboxOf } from './outbox.ts';
 import { createRows, type Rows } from './rows.ts';
 
 export interface Live {
   readonly client: Client;
   readonly rows: Rows;
   readonly me: User;
+  /** What is followed besides the inbox; `follows.ts` keeps it. */
+  readonly followed: Set<number>;
   close(): void;
 }
 
@@ -39,6 +42,7 @@ export function openLive(me: User, queries: QueryClient): Live {
     url: `${protocol === 'https:' ? 'wss' : 'ws'}://${host}/ws`,
     me: `a${me.id}`,
     follow: [INBOX],
+    store: outboxOf(me.id),
     token: freshTicket,
   });
 
@@ -66,6 +70,7 @@ export function openLive(me: User, queries: QueryClient): Live {
     client,
     rows,
     me,
+    followed: new Set(),
     close: () => {
       window.removeEventListener('online', wake);
       document.removeEventListener('visibilitychange', wake);
