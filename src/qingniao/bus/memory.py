@@ -13,7 +13,8 @@ class MemoryFanout:
     """`bus.base.Fanout` by direct calls, in the order of publishing."""
 
     def __init__(self) -> None:
-        self._subscribers: list[Callable[[Published], None]] = []
+        # Replaced, never changed: somebody may stop listening while being told.
+        self._subscribers: tuple[Callable[[Published], None], ...] = ()
 
     def publish(self, item: Published) -> None:
         """See `Fanout.publish`."""
@@ -22,8 +23,12 @@ class MemoryFanout:
 
     def subscribe(self, deliver: Callable[[Published], None]) -> Callable[[], None]:
         """See `Fanout.subscribe`."""
-        self._subscribers.append(deliver)
-        return lambda: self._subscribers.remove(deliver)
+        self._subscribers = (*self._subscribers, deliver)
+
+        def stop() -> None:
+            self._subscribers = tuple(d for d in self._subscribers if d is not deliver)
+
+        return stop
 
 
 class MemoryWorkQueue:
@@ -42,6 +47,9 @@ class MemoryWorkQueue:
             return
         known.add(conversation)
         self._waiting.setdefault(role, deque()).append(conversation)
+        self._wake(role)
+
+    def _wake(self, role: str) -> None:
         takers = self._takers.get(role)
         while takers:
             taker = takers.popleft()
@@ -55,7 +63,12 @@ class MemoryWorkQueue:
         while not waiting:
             taker: asyncio.Future[None] = asyncio.get_running_loop().create_future()
             self._takers.setdefault(role, deque()).append(taker)
-            await taker
+            try:
+                await taker
+            except asyncio.CancelledError:
+                if taker.done() and not taker.cancelled():
+                    self._wake(role)  # it was woken for an item that it will not take
+                raise
         conversation = waiting.popleft()
         self._known[role].discard(conversation)
         return conversation

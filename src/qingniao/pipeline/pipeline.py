@@ -78,12 +78,12 @@ class Pipeline:
         return await fate
 
     async def run(self) -> None:
-        """Commit until cancelled."""
+        """Commit until cancelled; what was taken and not stored then stays in line."""
         while True:
             await self._wake.wait()
-            self._wake.clear()
             while self._waiting:
                 await self._commit()
+            self._wake.clear()
             self._idle.set()
 
     async def drain(self) -> None:
@@ -96,6 +96,9 @@ class Pipeline:
         taken = [self._waiting.popleft() for _ in range(size)]
         try:
             decisions = await self._log.commit([intent for intent, _ in taken], self._clock())
+        except asyncio.CancelledError:
+            self._waiting.extendleft(reversed(taken))
+            raise
         except StorageError as exc:
             self._fail(taken, exc)
             return

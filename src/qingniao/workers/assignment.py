@@ -84,9 +84,11 @@ class AssignmentWorker:
 
     async def run(self) -> None:
         """Assign until cancelled."""
-        self._open = await self._assigned()
         stop = self._fanout.subscribe(self._hear)
         try:
+            # The list may be behind the log: what it has not seen yet is looked at there.
+            listed = await self._assigned()
+            self._moved |= {*listed, *self._message_log.marked(Role.INDEX)}
             while True:
                 try:
                     await self.tick()
@@ -115,7 +117,12 @@ class AssignmentWorker:
     async def tick(self) -> None:
         """Follow what changed hands, give out what waits, tell the queue."""
         moved, self._moved = self._moved, set()
-        for head in (await self._message_log.heads(moved)).values():
+        try:
+            heads = await self._message_log.heads(moved)
+        except StorageError:
+            self._moved |= moved
+            raise
+        for head in heads.values():
             self._follow(head)
         waiting = await self._waiting()
         agents: Sequence[Agent] = ()

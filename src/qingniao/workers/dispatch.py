@@ -89,11 +89,21 @@ class Sweeper:
         self._log = log
         self._queue = queue
         self._roles = tuple(roles)
+        self._passed = dict.fromkeys(self._roles, 0)
 
     async def run(self) -> None:
         """Sweep at once (a crash may have left work) and then every two seconds."""
         while True:
             for role in self._roles:
-                for conversation in self._log.marked(role)[:_STEP]:
+                for conversation in self._next(role):
                     self._queue.put(role, conversation)
             await asyncio.sleep(_SWEEP_S)
+
+    def _next(self, role: Role) -> list[int]:
+        """The next marks in turn: some that fail for ever must not keep the others waiting."""
+        marks = sorted(self._log.marked(role))
+        passed = self._passed[role]
+        step = [c for c in marks if c > passed][:_STEP]
+        step += marks[: _STEP - len(step)]
+        self._passed[role] = step[-1] if step else 0
+        return list(dict.fromkeys(step))
