@@ -50,6 +50,22 @@ const scrolledUp = async ({ page, link }) => {
   link.say(1041, '我还有一个问题');
 };
 
+/** Reading upwards: page after page comes in above, and what is being read stays where it is. */
+const paging = async ({ page }) => {
+  const box = page.locator('.transcript');
+  await page.waitForSelector('.bubble');
+  for (let i = 0; i < 4; i += 1) {
+    await box.evaluate((element) => element.scrollTo({ top: 420 }));
+    await page.waitForTimeout(100);
+    const before = await box.evaluate((element) => element.scrollHeight - element.scrollTop);
+    await box.evaluate((element) => element.scrollTo({ top: 390 }));
+    await page.waitForTimeout(400);
+    const after = await box.evaluate((element) => element.scrollHeight - element.scrollTop);
+    if (Math.abs(after - before - 30) > 2)
+      throw new Error(`the page jumped by ${after - before - 30} px`);
+  }
+};
+
 const wrong = async ({ page }) => {
   await page.getByLabel('账号').fill('zhouning');
   await page.getByLabel('密码', { exact: true }).fill('nonono');
@@ -167,6 +183,7 @@ export const scenes = [
   },
   { name: 'chat-states', path: 'c/1041', act: states },
   { name: 'chat-scrolled', path: 'c/1041', long: 300, act: scrolledUp },
+  { name: 'chat-paging', path: 'c/1041', long: 300, act: paging },
   { name: 'chat-note', path: 'c/1041', act: note },
   { name: 'chat-uploads', path: 'c/1041', act: uploads },
   { name: 'chat-closed-toast', path: 'c/1041', act: closedToast },

@@ -14,7 +14,7 @@ import { NewPassword } from './signin/new-password.tsx';
 import { useSession, watchSession } from './signin/session.ts';
 import { SignIn } from './signin/sign-in.tsx';
 import { themeFor } from './theme/antd.ts';
-import { useIsDark } from './theme/mode.ts';
+import { useIsCalm, useIsDark } from './theme/mode.ts';
 
 const RETRIES = 2;
 
@@ -38,10 +38,11 @@ function newQueries(): QueryClient {
 export function App() {
   const [queries] = useState(newQueries);
   const isDark = useIsDark();
+  const isCalm = useIsCalm();
   useEffect(() => watchSession(queries), [queries]);
   return (
     <QueryClientProvider client={queries}>
-      <ConfigProvider theme={themeFor(isDark)} button={{ autoInsertSpace: false }}>
+      <ConfigProvider theme={themeFor(isDark, isCalm)} button={{ autoInsertSpace: false }}>
         <Gate />
         <Toasts />
       </ConfigProvider>

@@ -53,10 +53,12 @@ const DARK: ThemeConfig = {
     // The algorithm would derive these tinted.
     colorBgContainer: '#18232a',
     colorBgElevated: '#1a252b',
-    colorErrorText: dark.redText,
+    colorBorderDisabled: '#37464e',
   }),
 };
 
-export function themeFor(isDark: boolean): ThemeConfig {
-  return isDark ? DARK : LIGHT;
+/** `isCalm`: without motion. antd waits for its animations to end, so CSS alone must not cut them short. */
+export function themeFor(isDark: boolean, isCalm: boolean): ThemeConfig {
+  const theme = isDark ? DARK : LIGHT;
+  return isCalm ? { ...theme, token: { ...theme.token, motion: false } } : theme;
 }

@@ -1,4 +1,4 @@
-/** Light or dark. Owns the choice, its storage and the attribute on the root element. */
+/** Light or dark, and whether things may move. Owns the choice, its storage and the attribute on the root element. */
 import { useSyncExternalStore } from 'react';
 
 export type Mode = 'auto' | 'light' | 'dark';
@@ -50,6 +50,19 @@ function subscribe(changed: () => void): () => void {
 
 export function useMode(): Mode {
   return useSyncExternalStore(subscribe, () => mode);
+}
+
+const calm = window.matchMedia('(prefers-reduced-motion: reduce)');
+
+/** Whether the person asked for things not to move. */
+export function useIsCalm(): boolean {
+  return useSyncExternalStore(
+    (changed) => {
+      calm.addEventListener('change', changed);
+      return () => calm.removeEventListener('change', changed);
+    },
+    () => calm.matches,
+  );
 }
 
 export function useIsDark(): boolean {

@@ -71,6 +71,7 @@ function Details({ visitor, conversation }: { visitor: Visitor; conversation: Co
   const { online } = conversation;
   return (
     <>
+      <h2 className="hidden-text">{t('visitor.label')}</h2>
       <header className="panel-head">
         <Avatar id={visitor.id} name={name} size={48} online={online} />
         <div className="panel-who">
