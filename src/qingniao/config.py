@@ -6,6 +6,7 @@ or a `QINGNIAO_` variable that does not exist is an error, with the nearest one 
 """
 
 import difflib
+import math
 import os
 import tomllib
 from collections.abc import Mapping
@@ -146,7 +147,7 @@ def load_config(
     from_env = _from_environ(environ)
     path = file or (Path(environ["QINGNIAO_CONFIG"]) if environ.get("QINGNIAO_CONFIG") else None)
     if path is None:
-        beside = Path(from_env.get("data") or given.get("data") or Config().data) / "qingniao.toml"
+        beside = Path(given.get("data") or from_env.get("data") or Config().data) / "qingniao.toml"
         path = beside if beside.is_file() else None
     tree = _from_file(path) if path is not None else {}
     for source in (from_env, {k: v for k, v in given.items() if v is not None}):
@@ -158,7 +159,7 @@ def load_config(
     try:
         config = msgspec.convert(tree, Config, strict=False)
     except msgspec.ValidationError as exc:
-        raise ConfigError(f"Wrong setting: {exc}.") from exc
+        raise ConfigError(_said(exc)) from exc
     _validate(config)
     return config
 
@@ -203,11 +204,23 @@ def _from_environ(environ: Mapping[str, str]) -> dict[str, Any]:
     return tree
 
 
+def _said(exc: msgspec.ValidationError) -> str:
+    what, _, where = str(exc).partition(" - at ")
+    key = where.strip("`").removeprefix("$.")
+    return f"Wrong setting: {key}: {what}. docs/reference/settings.md says what it takes."
+
+
 def _known(key: str, known: tuple[str, ...], where: str) -> None:
     if key in known:
         return
-    near = difflib.get_close_matches(key, known, 1)
-    hint = f" Did you mean {near[0]}?" if near else " docs/reference/settings.md lists them all."
+    # What all names begin with says nothing about how near they are.
+    short = {name.removeprefix(_PREFIX): name for name in known}
+    near = difflib.get_close_matches(key.removeprefix(_PREFIX), short, 1)
+    hint = (
+        f" Did you mean {short[near[0]]}?"
+        if near
+        else " docs/reference/settings.md lists them all."
+    )
     raise ConfigError(f"Unknown setting: {where}{key}.{hint}")
 
 
@@ -217,7 +230,7 @@ def _validate(config: Config) -> None:
     for section in _SECTIONS:
         for key in _SECTIONS[section].__struct_fields__:
             value = getattr(getattr(config, section), key)
-            if not isinstance(value, str) and value <= 0:
+            if not isinstance(value, str) and not 0 < value < math.inf:
                 raise ConfigError(f"{section}.{key} must be greater than 0, got {value}.")
     if config.gateway.outbox_bytes < config.gateway.outbox_soft_bytes:
         raise ConfigError("gateway.outbox_bytes must not be below gateway.outbox_soft_bytes.")

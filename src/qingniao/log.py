@@ -68,11 +68,17 @@ class _Formatter(logging.Formatter):
         if self._as_json:
             line = {"time": time, "level": record.levelname.lower(), "room": room, "event": event}
             return json.dumps(line | fields, ensure_ascii=False, default=str)
-        words = " ".join(f"{key}={value}" for key, value in fields.items())
+        words = " ".join(f"{key}={_on_one_line(value)}" for key, value in fields.items())
         text = f"{time} {record.levelname.lower():7} {room:10} {event} {words}".rstrip()
         if record.exc_info and record.levelno >= logging.ERROR:
             text += "\n" + self.formatException(record.exc_info)
         return text
+
+
+def _on_one_line(value: Any) -> str:
+    """What comes from outside must not look like a line of ours."""
+    text = str(value)
+    return text if text.isprintable() else repr(text)
 
 
 def set_up_logging(level: str, form: str) -> None:
