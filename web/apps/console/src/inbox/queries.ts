@@ -72,7 +72,7 @@ export interface Overview {
   readonly mine: List;
   readonly waiting: List;
   readonly counts: Counts;
-  /** Nothing is known yet: the counts mean nothing. */
+  /** Nothing is known yet, or nothing could be learnt: the counts mean nothing. */
   readonly isLoading: boolean;
   /** How many want me now: mine with something unread, and everyone who waits. */
   readonly calls: number;
@@ -94,7 +94,7 @@ export function useOverview(all: List | null): Overview {
       waiting: waiting.count,
       all: all === null ? Math.max(told, countAll(inbox)) : all.count,
     },
-    isLoading: mine.isLoading || waiting.isLoading,
+    isLoading: [mine, waiting].some((list) => list.isLoading || list.error !== null),
     calls: mine.rows.filter((row) => unread(row) > 0).length + waiting.count,
     longestSince: waiting.rows[0]?.since ?? null,
   };
