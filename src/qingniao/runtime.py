@@ -30,7 +30,7 @@ from qingniao.auth import (
 )
 from qingniao.bots.base import BotMisconfigured, BotService
 from qingniao.bots.local import LocalBot
-from qingniao.bus.base import SignOut, Whisper
+from qingniao.bus.base import Attendance, SignOut, Whisper
 from qingniao.bus.memory import MemoryFanout, MemoryPresence, MemoryWorkQueue
 from qingniao.chat.intake import Decision, Outcome, Rename, Summary
 from qingniao.chat.ports import Role
@@ -59,7 +59,7 @@ from qingniao.storage.flows import Flows
 from qingniao.storage.ids import IdRange, Ids
 from qingniao.storage.knowledge import KnowledgeEntries
 from qingniao.storage.messages_rocksdb import RocksMessageLog
-from qingniao.storage.rows import Arrival, FlowRow, KnowledgeEntry, Site
+from qingniao.storage.rows import Arrival, FlowRow, KnowledgeEntry, Site, User
 from qingniao.storage.site import SiteSettings
 from qingniao.storage.users import Sessions, Users
 from qingniao.storage.visitors import Arrivals, Visitors
@@ -324,6 +324,7 @@ class _House:
             file_bytes=self._config.wire.file_bytes,
             trust=Trust(proxies=proxies, secure=self._config.public_url.startswith("https:")),
             on_signed_out=self._signed_out,
+            on_user_changed=self._user_changed,
             on_knowledge_changed=self.learning.request,
         )
 
@@ -336,6 +337,10 @@ class _House:
             )
             self.fanout.publish(Whisper(conversation, frame, "agents", droppable=False, lists=True))
             self.queue.put(Role.INDEX, conversation)
+
+    def _user_changed(self, user: User) -> None:
+        is_here = self.presence.is_online(f"a:{user.id}")
+        self.fanout.publish(Attendance(user.id, is_here, user.name))
 
     def _signed_out(self, _user: int, sessions: Sequence[str]) -> None:
         for session in sessions:

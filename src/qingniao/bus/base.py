@@ -66,10 +66,12 @@ class SignOut(Struct, frozen=True, gc=False):
 
 
 class Attendance(Struct, frozen=True, gc=False):
-    """An agent came (first connection) or left (last one)."""
+    """An agent came (first connection), left (last one), or changed: a name, `accepting`."""
 
     agent: int
     is_here: bool
+    name: str = ""
+    """The agent's name, when it may have changed."""
 
 
 Published = News | Whisper | SignOut | Attendance

@@ -280,10 +280,17 @@ class Hub:
             if item.lists:
                 self.inbox.touch(item.conversation)
             self._deliver_whisper(item)
+        elif type(item) is Attendance:
+            self._rename(item)
         elif type(item) is SignOut:
             for connection in list(self.connections):
                 if connection.signed_in == item.session:
                     connection.bye(Bye(Close.SIGNED_OUT, "This session has ended."))
+
+    def _rename(self, change: Attendance) -> None:
+        for connection in self.connections if change.name else ():
+            if connection.session.agent == change.agent:
+                connection.session.name = change.name
 
     def _deliver_news(self, connection: Connection, news: News) -> None:
         conversation = news.conversation
