@@ -31,7 +31,7 @@ const trimTokens = {
     if (!id.includes('tokens.css')) return null;
     const used = new Set(readFileSync(`${here}src/panel.css`, 'utf8').match(/--qn-[\w-]+/g));
     return code
-      .replace(/\/\*[^]*?\*\//g, '')
+      .replace(/\/\*[\s\S]*?\*\//g, '')
       .replace(/:root\[data-theme="dark"\] \{[^}]*\}/, '')
       .replace(/:root[^,{]*,\s*/g, '')
       .replace(/color-scheme:[^;]*;/, '')

@@ -22,7 +22,7 @@ export function Queue({ queue, copy }: { queue: StateFields['queue']; copy: Copy
       <div class="bar">
         <i />
       </div>
-      <small>{copy.queueHint}</small>
+      <small>{queue?.staffed === false ? copy.unstaffed : copy.queueHint}</small>
     </div>
   );
 }

@@ -54,8 +54,9 @@ export function render(parent: Element, children: readonly Child[]): void {
     after.set(id, one);
     if (one.node === next) next = next.nextSibling;
     else parent.insertBefore(one.node, next);
-    if (typeof child === 'string') one.node.nodeValue !== child && (one.node.nodeValue = child);
-    else {
+    if (typeof child === 'string') {
+      if (one.node.nodeValue !== child) one.node.nodeValue = child;
+    } else {
       assign(one.node as Element, one.props, child.props);
       one.props = child.props;
       render(one.node as Element, child.children);

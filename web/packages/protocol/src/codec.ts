@@ -104,7 +104,7 @@ export function fromArray(array: Value): Frame | null {
   });
   if (kind === Kind.PAGE) frame.entries = (frame.entries as Value[]).map(entry);
   if (kind === Kind.WELCOME && !(frame.conversations as Value[]).every(isStateOf)) {
-    throw new MalformedError('welcome: conversations');
+    throw new MalformedError('no state');
   }
   return frame as unknown as Frame;
 }
@@ -115,7 +115,7 @@ function isStateOf(pair: Value): boolean {
 
 function entry(array: Value): Value {
   const frame = fromArray(array);
-  if (frame?.kind !== Kind.ENTRY) throw new MalformedError('a page holds something else');
+  if (frame?.kind !== Kind.ENTRY) throw new MalformedError('no entry');
   return frame as unknown as Value;
 }
 

@@ -62,7 +62,12 @@ export interface StateFields {
   readonly from?: number;
   readonly n?: number;
   readonly session?: number;
-  readonly queue?: { readonly ahead: number; readonly eta_s: number } | null;
+  /** `eta_s` 0: unknown. `staffed` false: nobody is there to serve. */
+  readonly queue?: {
+    readonly ahead: number;
+    readonly eta_s: number;
+    readonly staffed?: boolean;
+  } | null;
   readonly read?: { readonly v: number; readonly a: number };
   readonly online?: boolean;
   readonly why?: string | null;

@@ -37,7 +37,7 @@ export const light: Palette = {
   brandTint: '#e4f4f2',
   ink: '#14232b',
   ink2: '#51636d',
-  ink3: '#667780',
+  ink3: '#61717a',
   line: '#e5eaed',
   ground: '#f6f8f9',
   surface: '#fff',

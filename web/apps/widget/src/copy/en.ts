@@ -22,6 +22,7 @@ export const copy: Copy = {
       ? `about ${Math.max(10, Math.ceil(seconds / 10) * 10)} s`
       : `about ${Math.ceil(seconds / 60)} min`,
   queueHint: 'Feel free to write your question now. They’ll see it when they join.',
+  unstaffed: 'Nobody is online right now. Leave a message and we’ll reply here.',
   handoff: 'Talk to a person',
   close: 'Minimise chat',
   placeholder: 'Write a message…',

@@ -16,7 +16,8 @@ export const copy = {
     seconds < 60
       ? `约 ${Math.max(10, Math.ceil(seconds / 10) * 10)} 秒`
       : `约 ${Math.ceil(seconds / 60)} 分钟`,
-  queueHint: '您可以先把问题写下来，客服接入后就能看到。',
+  queueHint: '您可以先写下问题，客服接入后就能看到。',
+  unstaffed: '现在没有客服在线。请留言，我们上线后回复您。',
   handoff: '转人工',
   close: '收起',
   placeholder: '输入消息…',
