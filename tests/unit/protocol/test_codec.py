@@ -87,7 +87,7 @@ def test_what_is_not_a_frame_is_malformed(codec: Codec, raw: Any) -> None:
         (MSGPACK, b"\x91" * 100_000), (JSON, b"[" * 100_000), (JSON, b"[4,1,1,1," + b"[" * 50_000),
         (MSGPACK, b"\xc1"), (JSON, b"[9,1] [9,2]"), (MSGPACK, b"\x92\x09\x01\x92\x09\x02"),
     ],
-    ids=str,
+    ids=lambda value: value.name if isinstance(value, Codec) else value[:24].hex(),
 )  # fmt: skip
 def test_undecodable_bytes_are_malformed(codec: Codec, data: bytes) -> None:
     with pytest.raises(Malformed):
