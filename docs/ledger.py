@@ -33,9 +33,6 @@ __all__ = ["FACTS", "ROOT", "closure", "shipped", "weigh_web"]
 ROOT: Final = Path(__file__).parent.parent
 FACTS: Final = ROOT / "docs/ledger.json"
 
-EXTRA_ROOTS: Final = ("greenlet",)
-"""SQLAlchemy's asyncio half imports it, and asks for it only behind an extra."""
-
 TARGET: Final = {
     "implementation_name": "cpython",
     "platform_machine": "x86_64",
@@ -75,7 +72,7 @@ def closure() -> dict[str, tuple[str, set[str]]]:
         for each in needs:
             walk(each, wanted, name)
 
-    for line in (*project["dependencies"], *EXTRA_ROOTS):
+    for line in project["dependencies"]:
         walk(line, frozenset(), "")
     pins = dict(_pins())
     return {name: (pins[name], by) for name, by in sorted(asked.items())}
@@ -169,7 +166,8 @@ def shipped(app: str) -> dict[str, dict[str, str]]:
     """npm packages that an app's own code can pull into the browser, from the lock file."""
     lock = json.loads((ROOT / "web/package-lock.json").read_text("utf-8"))["packages"]
     found: dict[str, dict[str, str]] = {}
-    todo: list[tuple[str, str]] = [(f"apps/{app}", n) for n in _needs(lock[f"apps/{app}"])]
+    own = json.loads((ROOT / f"web/apps/{app}/package.json").read_text("utf-8"))
+    todo: list[tuple[str, str]] = [(f"apps/{app}", name) for name in _needs(own)]
     direct = {name for _, name in todo}
     while todo:
         at, name = todo.pop()

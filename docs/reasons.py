@@ -16,6 +16,7 @@ PYTHON: Final = {
     "httptools": "uvicorn's HTTP parser in C",
     "litestar": "HTTP routing, validation and OpenAPI from msgspec structs",
     "msgspec": "MessagePack and JSON, typed; the frames and all records",
+    "multipart": "uploads, parsed as they arrive",
     "picows": "WebSockets at half of the CPU of the next best",
     "prometheus-client": "the text format of `/metrics`",
     "rocksdict": "RocksDB: the message log",
@@ -24,7 +25,7 @@ PYTHON: Final = {
     "uvicorn": "HTTP/1.1 for everything that is not a WebSocket",
     "uvloop": "the event loop",
 }
-"""What `pyproject.toml` names, and greenlet."""
+"""What `pyproject.toml` names."""
 
 LEFT_OUT: Final = {
     "faker": "test data of polyfactory, never imported by the server",
@@ -35,7 +36,6 @@ LEFT_OUT: Final = {
 """Weight that comes with others and that an image may leave out."""
 
 BROWSER: Final = {
-    "preact": "the visitor's widget: React's way of working in a few kB",
     "@ant-design/icons": "icons that belong to antd",
     "@tanstack/react-query": "fetching, caching and paging of lists",
     "antd": "the console's controls",
