@@ -53,7 +53,7 @@ const status = (from, to, why, by, agent) => ({
   ...(agent === undefined ? {} : { agent: { id: agent.id, name: agent.name } }),
 });
 
-/** `[visitor, state, entries as [minutes ago, sender, type, body]]` for each conversation. */
+/** Visitor, state, and entries as `[minutes ago, sender, type, body]`, for each conversation. */
 export function conversations(me, now) {
   const own = `a${me.id}`;
   return [

@@ -192,12 +192,15 @@ export const scenes = [
   { name: 'chat-other', path: 'c/1029?view=all' },
   { name: 'chat-closed', path: 'c/1003?view=all' },
   { name: 'chat-not-found', path: 'c/99999' },
+  { name: 'chat-error', path: 'c/1041', break: ['/conversations'] },
   { name: 'chat-offline', path: 'c/1041', act: lost },
   { name: 'chat-medium', path: 'c/1041', width: 1024, height: 768 },
   { name: 'chat-phone', ...phone, path: 'c/1041', act: busy },
   { name: 'chat-phone-dark', ...phone, path: 'c/1041', dark: true },
   { name: 'chat-phone-waiting', ...phone, path: 'c/1052?view=waiting' },
   { name: 'chat-phone-other', ...phone, path: 'c/1029?view=all' },
+  { name: 'chat-phone-en', ...phone, path: 'c/1041', locale: 'en' },
+  { name: 'inbox-phone-en', ...phone, path: '?view=waiting', locale: 'en' },
   { name: 'panel-phone', ...phone, path: 'c/1041/visitor' },
   {
     name: 'panel-edit',
@@ -221,5 +224,7 @@ export const scenes = [
   { name: 'team-no-permission', path: 'team' },
   { name: 'settings', path: 'settings' },
   { name: 'settings-dark-en', path: 'settings', dark: true, locale: 'en' },
+  { name: 'settings-phone-en', path: 'settings', ...phone, locale: 'en', dark: true },
+  { name: 'team-created-phone', path: 'team', user: 'admin', act: created, ...phone },
   { name: 'settings-phone', path: 'settings', ...phone },
 ];

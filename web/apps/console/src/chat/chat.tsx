@@ -10,6 +10,7 @@ import type { View } from '../api/types.ts';
 import { useActions } from '../live/actions.ts';
 import { useLive, useRows, useView } from '../live/context.tsx';
 import { Blank } from '../parts/blank.tsx';
+import { Fault } from '../parts/fault.tsx';
 import { Icon } from '../parts/icon.tsx';
 import { navigate } from '../router/router.ts';
 import { Composer, useComposerUploads } from './composer.tsx';
@@ -55,6 +56,14 @@ export function Chat({ id, view: list }: { id: number; view: View }) {
             {t('chat.not_found_action')}
           </Button>
         </Blank>
+      </section>
+    );
+  }
+
+  if (fetched.error !== null && known === undefined) {
+    return (
+      <section className="chat" aria-label={t('chat.label')}>
+        <Fault error={fetched.error} retry={() => void fetched.refetch()} />
       </section>
     );
   }

@@ -7,6 +7,8 @@ import type { Counts, View } from '../api/types.ts';
 import { useLive, useRows } from '../live/context.tsx';
 import { cursorOf, horizonOf, within } from './horizon.ts';
 
+const REFRESH_MS = 60_000;
+
 export interface List {
   readonly rows: readonly InboxItem[];
   /** The whole view's size, as exactly as it is known. */
@@ -36,7 +38,12 @@ function usePages(view: View, q: string, enabled: boolean) {
       const last = page.conversations.at(-1);
       return page.more && last !== undefined ? cursorOf(view, last) : undefined;
     },
-    staleTime: 60_000,
+    staleTime: REFRESH_MS,
+    // What lies beyond the pages is only counted by the server.
+    refetchInterval: ({ state }) => {
+      const isPartial = state.data?.pages.at(-1)?.more === true;
+      return q === '' && (view === 'mine' || isPartial) ? REFRESH_MS : false;
+    },
     enabled,
   });
 }
