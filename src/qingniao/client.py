@@ -233,6 +233,9 @@ class Client:
                 lambda: _Socket(self), self._url, use_aiofastnet=False, enable_auto_pong=True,
                 extra_headers={"Sec-WebSocket-Protocol": self._codec.name}, **where,
             )  # fmt: skip
+        if listener is None:
+            # picows calls a handshake complete when the connection ends in the middle of it.
+            raise ConnectionResetError("The connection ended during the handshake.")
         self._socket = cast("_Socket", listener)
         self.connects += 1
         cursors = [(c, seq) for c, seq in self.cursors.items() if c]
