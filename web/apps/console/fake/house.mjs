@@ -2,7 +2,8 @@
  * A stand-in for the server, in memory: enough of the two contracts to drive every screen of the console. Owns state
  * and answers; knows nothing of browsers. Its one rule: it answers as docs/reference says, or it is useless.
  */
-import { AGENTS, conversations, KNOWLEDGE, visitorOf } from './people.mjs';
+import { KNOWLEDGE } from './knowledge.mjs';
+import { AGENTS, conversations, visitorOf } from './people.mjs';
 
 const MINUTE = 60_000;
 const SPOKEN = new Set([1, 2, 3]);
