@@ -12,6 +12,7 @@ import asyncio
 import random
 import secrets
 from collections.abc import Awaitable, Callable
+from itertools import islice
 from typing import Any, Final, Self, cast
 
 from msgspec import Struct
@@ -71,11 +72,12 @@ class Receipt(Struct, frozen=True):
 
 
 class _Pending:
-    __slots__ = ("body", "conversation", "done", "n", "repeats", "type")
+    __slots__ = ("body", "conversation", "done", "is_out", "n", "repeats", "type")
 
     def __init__(self, conversation: int, n: int, kind: int, body: Body) -> None:
         self.conversation, self.n, self.type, self.body = conversation, n, kind, body
         self.repeats = -1
+        self.is_out = False
         self.done: asyncio.Future[Receipt] = asyncio.get_running_loop().create_future()
 
 
@@ -133,6 +135,8 @@ class Client:
         self._stop: Closed | None = None
         self._wait_s = 0.0
         self._mending: set[int] = set()
+        self._credit = 1
+        self._windows: dict[int, int] = {}
         self._blocked: dict[int, asyncio.TimerHandle] = {}
         self.connects = self.duplicates = self.gaps = 0
 
@@ -165,8 +169,7 @@ class Client:
             pending.done.set_exception(self._stop)
             return pending.done
         self._pending.setdefault(conversation, {})[n] = pending
-        if self._ready.is_set() and conversation not in self._blocked:
-            self._transmit(pending)
+        self._fill(conversation)
         return pending.done
 
     def follow(self, conversation: int) -> None:
@@ -266,17 +269,26 @@ class Client:
             kind = WSMsgType.BINARY if self._codec.is_binary else WSMsgType.TEXT
             socket.transport.send(kind, self._codec.encode(frame))
 
-    def _transmit(self, pending: _Pending) -> None:
-        pending.repeats += 1
-        self._out(Send(pending.conversation, pending.n, pending.type, pending.body))
+    def _fill(self, conversation: int) -> None:
+        """Have as much under way as the server takes, the oldest first: after `busy` one message,
+        and twice as many with every ack, up to the credit."""
+        if not self._ready.is_set() or conversation in self._blocked:
+            return
+        numbered = self._pending.get(conversation, {})
+        window = self._windows.get(conversation, self._credit)
+        for pending in list(islice(numbered.values(), window)):
+            if not pending.is_out:
+                pending.is_out = True
+                pending.repeats += 1
+                self._out(Send(pending.conversation, pending.n, pending.type, pending.body))
 
     def _resend(self, conversation: int) -> None:
         timer = self._blocked.pop(conversation, None)
         if timer is not None:
             timer.cancel()
-        if self._ready.is_set():
-            for pending in list(self._pending.get(conversation, {}).values()):
-                self._transmit(pending)
+        for pending in self._pending.get(conversation, {}).values():
+            pending.is_out = False
+        self._fill(conversation)
 
     def _receive(self, data: bytes) -> None:
         frame = self._codec.down(data)
@@ -290,6 +302,7 @@ class Client:
             case State():
                 self._stated(frame.conversation, frame.fields)
             case Busy():
+                self._windows[frame.conversation] = 1
                 self._block(frame.conversation, frame.retry_after_ms)
             case Error():
                 self._refused(frame)
@@ -330,6 +343,8 @@ class Client:
 
     def _welcomed(self, welcome: Welcome) -> None:
         self._mending.clear()
+        self._credit = welcome.limits.credit
+        self._windows.clear()
         for conversation, fields in welcome.conversations:
             self.cursors.setdefault(conversation, 0)
             self._stated(conversation, fields)
@@ -367,6 +382,9 @@ class Client:
             if not pending.done.done():
                 of_it = seq if number == n else 0
                 pending.done.set_result(Receipt(conversation, number, of_it, pending.repeats))
+        if conversation in self._windows:
+            self._windows[conversation] = min(self._credit, self._windows[conversation] * 2)
+        self._fill(conversation)
         have = self.cursors.get(conversation)
         if have is None or seq <= have:
             return  # not followed, or known

@@ -309,14 +309,14 @@ async def test_marks_survive_until_they_are_cleared(tmp_path: Path, copy_folder:
         await log.commit([text(1), text(1, conversation=8), action(2, "handoff")], NOW)
         await log.clear(Role.INDEX, [(8, 1)])
         copy_folder(tmp_path / "log", tmp_path / "killed")
+        marks = {role: set(log.marked(role)) for role in Role}
+    assert marks[Role.ASSIGNMENT] == marks[Role.INDEX] == {7}
+    assert 8 in marks[Role.AI]
     async with opened(tmp_path / "log") as log:
-        assert sorted(log.marked(Role.AI)) == [7, 8], "7 owes a summary to the person called"
-        assert log.marked(Role.ASSIGNMENT) == [7]
-        assert log.marked(Role.INDEX) == [7]
+        assert {role: set(log.marked(role)) for role in Role} == marks
     async with opened(tmp_path / "killed") as log:
-        assert {7, 8} >= set(log.marked(Role.AI)) >= {8}
-        assert log.marked(Role.ASSIGNMENT) == [7]
-        assert 7 in log.marked(Role.INDEX)
+        for role in Role:  # a mark may come back, it may not be lost
+            assert set(log.marked(role)) >= marks[role]
 
 
 async def test_clear_keeps_the_mark_of_what_is_newer(log: RocksMessageLog) -> None:
