@@ -65,7 +65,10 @@ async function accessible(page, what) {
 
 /** One picture per width; the page is put back to the width of a desktop. */
 async function picture(page, name) {
-  for (const [width, height] of [[390, 844], [1440, 900]]) {
+  for (const [width, height] of [
+    [390, 844],
+    [1440, 900],
+  ]) {
     await page.setViewportSize({ width, height });
     await page.waitForTimeout(350); // transitions of at most 200 ms
     await page.screenshot({ path: join(folder, `${name}-${width}.png`) });
@@ -92,14 +95,22 @@ let server = await start(port);
 const browser = await chromium.launch({
   executablePath: env.CHROMIUM ?? '/usr/bin/chromium',
   args: [
-    '--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run',
-    '--disable-background-networking', '--disable-component-update', '--disable-sync',
+    '--headless',
+    '--no-sandbox',
+    '--disable-gpu',
+    '--disable-quic',
+    '--no-first-run',
+    '--disable-background-networking',
+    '--disable-component-update',
+    '--disable-sync',
   ],
 });
 const faults = [];
 async function open(name) {
   const context = await browser.newContext({
-    viewport: { width: 1440, height: 900 }, locale: 'zh-CN', reducedMotion: 'reduce',
+    viewport: { width: 1440, height: 900 },
+    locale: 'zh-CN',
+    reducedMotion: 'reduce',
   });
   const page = await context.newPage();
   page.setDefaultTimeout(20_000);
@@ -178,7 +189,10 @@ try {
   server = await start(port);
   await reads(panel, ANSWER, 40_000);
   await reads(transcript, '还有，能开发票吗', 40_000);
-  for (const [page, where] of [[panel, 'widget'], [transcript, 'console']]) {
+  for (const [page, where] of [
+    [panel, 'widget'],
+    [transcript, 'console'],
+  ]) {
     for (const text of [QUESTION, ANSWER, '还有，能开发票吗']) {
       assert.equal(await times(page, text), 1, `${text} in ${where}`);
     }
@@ -200,12 +214,20 @@ try {
 
   log('the agent closes; the visitor may rate');
   await agent.getByRole('button', { name: /结束会话/ }).click();
-  await again.getByRole('radio').or(again.getByRole('button', { name: /5|星/ })).first().waitFor();
+  await again
+    .getByRole('radio')
+    .or(again.getByRole('button', { name: /5|星/ }))
+    .first()
+    .waitFor();
   await picture(visitor, 'visitor-closed');
   await picture(agent, 'console-closed');
 
   log('the other pages');
-  for (const [path, name] of [['knowledge', '知识库'], ['team', '团队'], ['settings', '设置']]) {
+  for (const [path, name] of [
+    ['knowledge', '知识库'],
+    ['team', '团队'],
+    ['settings', '设置'],
+  ]) {
     await agent.goto(`${url}/console/${path}`);
     await agent.getByRole('heading', { name }).first().waitFor();
     await agent.waitForTimeout(500); // the list under the heading
