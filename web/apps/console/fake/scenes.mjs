@@ -128,6 +128,20 @@ const closedToast = async ({ page }) => {
   await page.locator('body').press('e');
 };
 
+/** Out by the button, in again, out because the session ended elsewhere. */
+const outAndIn = async ({ page, house }) => {
+  const login = page.getByLabel('账号', { exact: true }).and(page.locator('input'));
+  await page.getByRole('button', { name: '退出登录' }).click();
+  await login.fill('zhouning');
+  await page.getByLabel('密码', { exact: true }).fill('open sesame 9');
+  await page.keyboard.press('Enter');
+  await page.getByRole('link', { name: /会话/ }).click();
+  await page.waitForSelector('.row');
+  house.user = null;
+  await page.locator('.search input').fill('林');
+  await login.waitFor();
+};
+
 const password = async ({ page }) => {
   await page.getByLabel('新密码').fill('山雀飞过山 2026');
 };
@@ -145,6 +159,7 @@ export const scenes = [
   { name: 'sign-in-phone', user: null, ...phone },
   { name: 'sign-in-wrong', user: null, act: wrong },
   { name: 'sign-in-too-many', user: null, act: tooMany },
+  { name: 'sign-in-again', path: 'settings', act: outAndIn },
   { name: 'password', mustChange: true, act: password },
   { name: 'password-phone', mustChange: true, ...phone },
   { name: 'inbox-mine' },

@@ -24,8 +24,10 @@ export function useSession() {
 }
 
 export function keepUser(queries: QueryClient, user: User | null): void {
-  if (user === null) queries.clear();
   queries.setQueryData(SESSION, user);
+  // What the last one saw is not for the next one. The session itself stays: the gate is watching it.
+  if (user === null)
+    queries.removeQueries({ predicate: ({ queryKey }) => queryKey[0] !== SESSION[0] });
 }
 
 /** The signed-in user, for everything inside the shell. */
