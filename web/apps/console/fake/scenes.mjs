@@ -142,6 +142,53 @@ const outAndIn = async ({ page, house }) => {
   await login.waitFor();
 };
 
+const at = async (page, path) => {
+  await page.waitForURL((url) => url.pathname + url.search === `/console/${path}`, {
+    timeout: 3_000,
+  });
+};
+
+/** A minute of work without the mouse: down the queue, take, note, reply, close, undo, help. */
+const byKeys = async ({ page }) => {
+  await page.waitForSelector('.row');
+  const press = async (...keys) => {
+    for (const key of keys) await page.keyboard.press(key);
+    await page.waitForTimeout(250);
+  };
+  await press('j');
+  await at(page, 'c/1052?view=waiting');
+  await press('j');
+  await at(page, 'c/1053?view=waiting');
+  await press('k', 't');
+  await at(page, 'c/1052');
+  await press('n');
+  await page.keyboard.type('j 是字母');
+  await press('Enter');
+  await page.waitForSelector('.card-note');
+  await press('Escape', 'e');
+  await page.getByRole('button', { name: '撤销' }).click();
+  await page.getByRole('button', { name: '结束会话' }).waitFor();
+  await page.locator('body').press('?');
+  await page.getByRole('dialog').waitFor();
+  await page.keyboard.press('?');
+  await page.getByRole('dialog').waitFor({ state: 'hidden' });
+  await press('/');
+  await page.keyboard.type('林');
+  await page.waitForTimeout(400);
+};
+
+/** List, conversation, visitor and back again with the browser's own button. */
+const thereAndBack = async ({ page }) => {
+  await page.locator('.row').first().click();
+  await at(page, 'c/1041');
+  await page.getByRole('button', { name: '访客资料' }).click();
+  await at(page, 'c/1041/visitor');
+  await page.getByRole('button', { name: '关闭' }).click();
+  await at(page, 'c/1041');
+  await page.getByRole('button', { name: '返回' }).click();
+  await at(page, '');
+};
+
 const password = async ({ page }) => {
   await page.getByLabel('新密码').fill('山雀飞过山 2026');
 };
@@ -216,6 +263,8 @@ export const scenes = [
   { name: 'chat-phone-other', ...phone, path: 'c/1029?view=all' },
   { name: 'chat-phone-en', ...phone, path: 'c/1041', locale: 'en' },
   { name: 'inbox-phone-en', ...phone, path: '?view=waiting', locale: 'en' },
+  { name: 'keyboard', path: '?view=waiting', act: byKeys },
+  { name: 'phone-there-and-back', ...phone, act: thereAndBack },
   { name: 'panel-phone', ...phone, path: 'c/1041/visitor' },
   {
     name: 'panel-edit',

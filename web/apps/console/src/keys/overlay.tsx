@@ -12,7 +12,15 @@ export function Overlay({ onClose }: { onClose: () => void }) {
     [['Esc'], t('keys.leave')],
   ];
   return (
-    <Modal open title={t('keys.heading')} footer={null} onCancel={onClose} width={420} centered>
+    <Modal
+      closable={{ 'aria-label': t('common.close') }}
+      open
+      title={t('keys.heading')}
+      footer={null}
+      onCancel={onClose}
+      width={420}
+      centered
+    >
       <dl className="keys">
         {rows.map(([keys, meaning]) => (
           <div key={meaning}>

@@ -18,6 +18,7 @@ export function AddMember({ isOpen, onClose }: { isOpen: boolean; onClose: () =>
     <Drawer
       open={isOpen}
       onClose={onClose}
+      closable={{ 'aria-label': t('common.close') }}
       title={t('team.add')}
       size={400}
       styles={{ wrapper: { maxWidth: '100vw' } }}

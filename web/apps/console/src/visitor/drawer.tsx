@@ -11,6 +11,7 @@ export function PanelDrawer(props: { id: number; isOpen: boolean; onClose: () =>
     <Drawer
       open={props.isOpen}
       onClose={props.onClose}
+      closable={{ 'aria-label': t('common.close') }}
       title={t('visitor.label')}
       size={isPhone ? '100%' : 340}
       styles={{ body: { padding: 0 } }}
