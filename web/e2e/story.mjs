@@ -180,7 +180,7 @@ try {
   await reply.press('Enter');
   await box.fill('还有，能开发票吗');
   await box.press('Enter');
-  await visitor.waitForTimeout(800); // both notice that nobody is there
+  await visitor.waitForTimeout(4_000); // both notice that nobody is there
   await picture(visitor, 'visitor-offline');
   await picture(agent, 'console-offline');
   await accessible(visitor, 'the widget offline');
