@@ -37,11 +37,12 @@ def loop_is_never_blocked() -> Iterator[BlockBuster]:
     """Blocking calls made by our code on the event loop raise `BlockingError`."""
     with blockbuster_ctx("qingniao") as guard:
         # Opening and closing the log's folder happens once, before and after anybody is served;
-        # the first write starts the writer's thread.
+        # the first write starts the writer's thread. A broken engine is opened again at once:
+        # nothing can be served without it.
         for call, where in {
             "os.mkdir": ["__init__"],
-            "os.stat": ["__init__"],
-            "threading.Lock.acquire": ["close", "_write"],
+            "os.stat": ["__init__", "_mend"],
+            "threading.Lock.acquire": ["close", "_write", "_mend"],
         }.items():
             guard.functions[call].can_block_in("storage/messages_rocksdb.py", where)
         # The engine loads its key files and folders at start, before the port is open.

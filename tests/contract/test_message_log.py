@@ -218,6 +218,48 @@ async def test_failed_commit_leaves_nothing_half_done(
     assert await log.head(7) == await folded(log)
 
 
+async def test_engine_that_failed_is_opened_again_with_the_next_commit(
+    log: RocksMessageLog, disk: BrokenDisk
+) -> None:
+    # RocksDB refuses every write after one that failed, until it is opened again.
+    await log.commit([text(1, "先")], NOW)
+    disk.broken = True
+    with pytest.raises(StorageError):
+        await log.commit([text(2)], NOW)
+    assert (await log.commit([text(2, "后")], NOW))[0].seq == 2
+    assert log._db is not disk
+    assert await said(log) == ["先", "后"]
+    assert log.marked(Role.INDEX) == [7]
+
+
+async def test_engine_that_cannot_be_opened_again_is_still_read(
+    log: RocksMessageLog, disk: BrokenDisk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await log.commit([text(1, "先")], NOW)
+    disk.broken = True
+    with pytest.raises(StorageError):
+        await log.commit([text(2)], NOW)
+    real = messages_rocksdb.Rdict
+    with monkeypatch.context() as full:
+
+        def only_for_reading(*given: Any, **options: Any) -> Any:
+            if "access_type" not in options:
+                raise Exception("IO error: No space left on device")
+            return real(*given, **options)
+
+        full.setattr(messages_rocksdb, "Rdict", only_for_reading)
+        full.setattr(messages_rocksdb, "_MEND_S", 0.0)
+        for _ in range(3):
+            with pytest.raises(StorageError, match="No space"):
+                await log.commit([text(2)], NOW)
+            assert await said(log) == ["先"]
+            head = await log.head(7)
+            assert head is not None
+            assert head.last == 1
+    assert (await log.commit([text(2, "后")], NOW))[0].seq == 2
+    assert await said(log) == ["先", "后"]
+
+
 async def test_intent_that_cannot_be_stored_leaves_nothing_half_done(log: RocksMessageLog) -> None:
     await log.commit([text(1, "先")], NOW)
     poison = Message(7, "v", "d1", 3, EntryType.FILE, {"size": 10**30}, visitor="visitor-7")

@@ -25,24 +25,28 @@ from pathlib import Path
 from typing import Final
 
 import msgspec
-from rocksdict import Options, Rdict, WriteBatch, WriteOptions
+from rocksdict import AccessType, Options, Rdict, WriteBatch, WriteOptions
 
 from qingniao.chat.head import DEVICES_KEPT, Head, fold
 from qingniao.chat.intake import Decision, Intent, Message, Rename, decide
 from qingniao.chat.lifecycle import Status
 from qingniao.chat.ports import Role
 from qingniao.errors import StartError, StorageError
+from qingniao.log import get_logger
 from qingniao.protocol.codes import Code
 from qingniao.protocol.frames import Entry
 
 __all__ = ["HEADS_KEPT", "SNAPSHOT_EVERY", "RocksMessageLog"]
 
 SNAPSHOT_EVERY: Final = 16
+_MEND_S: Final = 1.0
+"""Pause between attempts to open the engine again after a failed write."""
 HEADS_KEPT: Final = 20_000
 """Heads in memory, about 1 KB each; the ones loaded first go first (policy: drop_oldest)."""
 
 _ROLES: Final = {Role.AI: b"a", Role.ASSIGNMENT: b"s", Role.INDEX: b"i"}
 
+_log: Final = get_logger("storage")
 _encode: Final = msgspec.msgpack.Encoder().encode
 _decode_entry: Final = msgspec.msgpack.Decoder(Entry).decode
 _decode_head: Final = msgspec.msgpack.Decoder(Head).decode
@@ -108,6 +112,9 @@ class RocksMessageLog:
             self._db = Rdict(str(path), _options())
         except Exception as exc:  # rocksdict raises bare Exception with the engine's sentence
             raise _start_error(path, exc) from exc
+        self._path = path
+        self._is_broken = False
+        self._mend_at = 0.0
         self._sync = WriteOptions()
         self._sync.sync = True
         self._lazy = WriteOptions()
@@ -123,6 +130,7 @@ class RocksMessageLog:
 
     async def commit(self, intents: Sequence[Intent], now_ms: int) -> list[Decision]:
         """See `MessageLog.commit`. Decides on the caller's thread, writes on the writer's."""
+        await self._mend()
         batch = WriteBatch(raw_mode=True)
         touched: dict[int, Head] = {}
         decisions = [self._append(batch, touched, intent, now_ms) for intent in intents]
@@ -318,11 +326,15 @@ class RocksMessageLog:
         finally:
             self._closed = True
             self._writer.shutdown(wait=True)
-            self._db.close()
+            try:
+                self._db.close()
+            except Exception as exc:  # what was promised is on disk already
+                _log.warning("log_close_failed", reason=str(exc))
 
     async def _write(self, batch: WriteBatch, options: WriteOptions) -> None:
         if self._closed:
             raise StorageError("The message log is closed.")
+        await self._mend()
         loop = asyncio.get_running_loop()
         writing = loop.run_in_executor(self._writer, self._db.write, batch, options)
         try:
@@ -332,7 +344,33 @@ class RocksMessageLog:
             await asyncio.wait([writing])
             raise
         except Exception as exc:  # rocksdict raises bare Exception
+            self._is_broken = True
             raise StorageError(f"The message log cannot be written: {exc}") from exc
+
+    async def _mend(self) -> None:
+        """After a failed write the engine refuses every other: open it again. Raises
+        `StorageError` while that is not possible; what is stored can be read meanwhile."""
+        if not self._is_broken:
+            return
+        loop = asyncio.get_running_loop()
+        if loop.time() < self._mend_at:
+            raise StorageError
+        self._mend_at = loop.time() + _MEND_S
+        # Nobody writes while it is broken; what was under way before has to end first.
+        await loop.run_in_executor(self._writer, int)
+        try:
+            self._db.close()
+        except Exception as exc:  # it cannot write, so it cannot tidy up
+            _log.warning("log_close_failed", reason=str(exc))
+        try:
+            self._db = Rdict(str(self._path), _options())
+        except Exception as exc:
+            self._db = Rdict(str(self._path), _options(), access_type=AccessType.read_only())
+            raise StorageError(f"The message log cannot be written: {exc}") from exc
+        self._is_broken = False
+        # The failed batch may be on disk after all: its senders send again and are acked.
+        self._reload(list(self._heads))
+        _log.info("log_mended")
 
     def _find(self, conversation: int) -> Head | None:
         head = self._heads.get(conversation)
@@ -354,7 +392,7 @@ class RocksMessageLog:
         return head
 
     def _reload(self, conversations: Iterable[int]) -> None:
-        """A write has ended and nobody waited to hear how: the disk knows."""
+        """It is not known here how a write ended: the disk knows."""
         for conversation in conversations:
             self._heads.pop(conversation, None)
             self._snapshots.pop(conversation, None)
