@@ -222,6 +222,11 @@ class Hub:
             have += len(frames)
         connection.follows[conversation] = have
 
+    async def _repair(self, connection: Connection, conversation: int) -> None:
+        await self._catch_up(connection, conversation)
+        # What was lost may have been a change of hands.
+        await self._tell_standing(conversation)
+
     async def _history(self, connection: Connection, frame: History) -> None:
         limit = min(max(frame.limit, 1), _PAGE_MAX)
         head = await self._head(connection, frame.conversation)
@@ -302,7 +307,7 @@ class Hub:
                 continue
             if told.seq != have + 1:
                 self.repaired += 1
-                self.spawn(self._catch_up(connection, conversation))
+                self.spawn(self._repair(connection, conversation))
                 return
             have = connection.follows[conversation] = told.seq
             if not connection.owns(told.device, told.type):

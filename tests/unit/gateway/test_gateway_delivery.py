@@ -293,6 +293,22 @@ async def test_what_the_fanout_lost_is_read_from_the_log(build_house: Any, codec
     assert entries(await agent.settled()) == []
 
 
+async def test_change_of_hands_that_the_fanout_lost_is_told_with_the_next_news(
+    build_house: Any,
+) -> None:
+    fanout = LosingFanout()
+    house = await build_house(fanout=fanout)
+    visitor = await house.greet("v:7")
+    await said(visitor, 1)
+    agent = await following(house)
+    fanout.loses = lambda item: isinstance(item, News)
+    await said(visitor, 2, {"do": "handoff"}, kind=EntryType.ACTION)
+    fanout.loses = lambda _: False
+    await said(visitor, 3)
+    state = await agent.next(State, lambda state: "status" in state.fields)
+    assert (state.fields["status"], state.fields["last"]) == ("waiting", 3)
+
+
 async def test_news_told_twice_is_passed_on_once(house: GatewayHouse) -> None:
     visitor = await house.greet("v:7")
     await said(visitor, 1)
