@@ -30,12 +30,19 @@ export function createScroll(box: () => HTMLElement | null, changed: () => void)
   let heard = 0;
   let mine = 0;
 
+  /** As large as when it was last put to the bottom? Otherwise the layout moved it, no reader. */
+  let shape = 0;
+  const measure = (element: HTMLElement): number => element.scrollHeight * element.clientHeight;
+
   const toBottom = (): void => {
     isPinned = true;
     if (missed > 0) changed();
     missed = 0;
     const element = box();
-    if (element) element.scrollTop = element.scrollHeight;
+    if (element) {
+      element.scrollTop = element.scrollHeight;
+      shape = measure(element);
+    }
   };
 
   return {
@@ -67,8 +74,10 @@ export function createScroll(box: () => HTMLElement | null, changed: () => void)
     moved: () => {
       const element = box();
       if (!element) return false;
-      isPinned = element.scrollHeight - element.scrollTop - element.clientHeight < NEAR_BOTTOM;
-      if (isPinned && missed > 0) toBottom();
+      const moved = isPinned && shape !== measure(element);
+      isPinned =
+        moved || element.scrollHeight - element.scrollTop - element.clientHeight < NEAR_BOTTOM;
+      if (moved || (isPinned && missed > 0)) toBottom();
       return element.scrollTop < NEAR_TOP;
     },
     toBottom,

@@ -12,10 +12,7 @@ export const copy = {
   connecting: '正在连接…',
   away: '暂不可用',
   ahead: (count: number) => (count > 0 ? `前面 ${count} 人` : '马上轮到您'),
-  about: (seconds: number) =>
-    seconds < 60
-      ? `约 ${Math.max(10, Math.ceil(seconds / 10) * 10)} 秒`
-      : `约 ${Math.ceil(seconds / 60)} 分钟`,
+  about: (seconds: number) => (seconds < 60 ? '不到 1 分钟' : `约 ${Math.ceil(seconds / 60)} 分钟`),
   queueHint: '您可以先写下问题，客服接入后就能看到。',
   unstaffed: '现在没有客服在线。请留言，我们上线后回复您。',
   handoff: '转人工',
