@@ -118,8 +118,10 @@ def _fold_status(head: Head, entry: Entry) -> None:
     body = entry.body
     if not isinstance(body, dict):
         return
-    head.status = Status(body["to"])
-    head.why = body.get("why", "")
+    was, head.status = head.status, Status(body["to"])
+    if not (was == Status.WAITING and head.status == Status.OPEN):
+        # Why a person was needed says more in a list than how one was found.
+        head.why = body.get("why", "")
     head.since = entry.time
     agent = body.get("agent")
     head.assignee = agent["id"] if agent else 0
