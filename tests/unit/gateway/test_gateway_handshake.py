@@ -209,10 +209,17 @@ async def test_hello_that_never_comes_is_closed_even_if_the_socket_pings(
 ) -> None:
     house = await build_house(wire={"hello_ms": 1_000})
     silent, noisy = await house.raw(), await house.raw()
-    house.hub.beat += 2
-    await (await noisy.socket.ping())
+
+    async def keep_pinging() -> None:
+        while True:
+            await noisy.socket.ping()
+            await asyncio.sleep(0.05)
+
+    pinging = asyncio.create_task(keep_pinging())
     assert await silent.closed() == Close.NO_HELLO
     assert await noisy.closed() == Close.NO_HELLO
+    pinging.cancel()
+    await asyncio.gather(pinging, return_exceptions=True)
 
 
 async def test_hello_that_waits_for_its_answer_too_long_is_closed(build_house: Any) -> None:
