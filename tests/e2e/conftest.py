@@ -7,6 +7,8 @@ import asyncio
 import contextlib
 import os
 import re
+import shutil
+import subprocess
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
@@ -24,13 +26,52 @@ SETTINGS = {
 StartServer = Callable[..., Awaitable[OwnServer]]
 
 
+class Furnished:
+    """A data folder after its first start, and the administrator's one-time password."""
+
+    def __init__(self, data: Path, password: str) -> None:
+        self.data, self.password = data, password
+
+
+@pytest.fixture(scope="session")
+def furnished(tmp_path_factory: pytest.TempPathFactory) -> Furnished:
+    """Made once: the first start learns the sample knowledge, which no test here is about."""
+    data = tmp_path_factory.mktemp("furnished") / "data"
+    with subprocess.Popen(
+        [sys.executable, "-m", "qingniao", "serve"], env=environ_with(data), stdout=subprocess.PIPE
+    ) as process:
+        assert process.stdout is not None
+        password = ""
+        for line in process.stdout:
+            if found := re.search(rb"one-time password: (\S+)", line):
+                password = found[1].decode()
+            if line.startswith(b"ready"):
+                break
+        process.terminate()
+        assert process.wait(30) == 0 and password
+    return Furnished(data, password)
+
+
+def environ_with(data: Path, **settings: str) -> dict[str, str]:
+    """The environment of a server: nothing of our own settings but these."""
+    clean = {k: v for k, v in os.environ.items() if not k.startswith("QINGNIAO_")}
+    return clean | SETTINGS | {"QINGNIAO_DATA": str(data), "QINGNIAO_PORT": "0"} | settings
+
+
 @pytest.fixture
-async def start_server(tmp_path: Path) -> AsyncIterator[StartServer]:
-    """`await start_server(data=…, **settings)`: a server that answers, on a port of its own."""
+async def start_server(tmp_path: Path, furnished: Furnished) -> AsyncIterator[StartServer]:
+    """`await start_server(data=…, **settings)`: a server that answers, on a port of its own.
+
+    Without `data` it gets a copy of the furnished folder.
+    """
     servers: list[OwnServer] = []
 
     async def start(data: Path | None = None, **settings: str) -> OwnServer:
-        server = OwnServer(SETTINGS | settings, data or tmp_path / "data")
+        if data is None:
+            data = tmp_path / "data"
+            shutil.copytree(furnished.data, data)
+        server = OwnServer(SETTINGS | settings, data)
+        server.password = furnished.password
         servers.append(server)
         await server.start()
         return server
