@@ -47,9 +47,7 @@ LENGTHS = [31, 32, 255, 256]
 LIMITS = f.Limits(rate=12.5)
 
 EXAMPLES: dict[str, f.UpFrame | f.DownFrame] = {
-    "hello": f.Hello(
-        "v1.token", "k3JmX0", [(1041, 7), (f.MAX_INT, 0)], {"page": "https://例.cn/"}
-    ),
+    "hello": f.Hello("v1.token", "k3JmX0", [(1041, 7), (f.MAX_INT, 0)], {"page": "https://例.cn/"}),
     "hello, defaults": f.Hello("t", "d"),
     "follow": f.Follow(1041, 7),
     "follow, defaults": f.Follow(1041),
@@ -76,9 +74,7 @@ EXAMPLES: dict[str, f.UpFrame | f.DownFrame] = {
     "ack": f.Ack(1041, 3, 9, 12_345),
     "busy": f.Busy(1041, 4, 250),
     "entry, hidden": f.Entry(1041, 6, 1_795_499_980_000, "s", f.EntryType.HIDDEN, None),
-    "entry, answer": f.Entry(
-        1041, 8, 1_795_499_990_000, "b", f.EntryType.ANSWER, NESTED
-    ),
+    "entry, answer": f.Entry(1041, 8, 1_795_499_990_000, "b", f.EntryType.ANSWER, NESTED),
     "entry, status": f.Entry(
         1041,
         9,
@@ -89,9 +85,7 @@ EXAMPLES: dict[str, f.UpFrame | f.DownFrame] = {
     ),
     "delta": f.Delta(1041, 3, 128, "🐦可以"),
     "delta, taken back": f.Delta(1041, 3, 0, ""),
-    "state": f.State(
-        1041, {"queue": {"ahead": 2, "eta_s": 40}, "read": {"v": 9, "a": 7}}
-    ),
+    "state": f.State(1041, {"queue": {"ahead": 2, "eta_s": 40}, "read": {"v": 9, "a": 7}}),
     "state, reload": f.State(0, {"reload": True}),
     "page": f.Page(
         1041,
@@ -102,17 +96,13 @@ EXAMPLES: dict[str, f.UpFrame | f.DownFrame] = {
         more=True,
     ),
     "page, empty": f.Page(1041, [], more=False),
-    "error": f.Error(
-        1041, 5, 113, "n is not the next one", temporary=False, expected=4
-    ),
+    "error": f.Error(1041, 5, 113, "n is not the next one", temporary=False, expected=4),
     "error, defaults": f.Error(0, 0, 100, "internal", temporary=True),
     "bye": f.Bye(3000, "stopping", 1500),
     "bye, defaults": f.Bye(3500, "bad token"),
 }
 EXAMPLES |= {f"integer {value}": f.Ping(value) for value in EDGES}
-EXAMPLES |= {
-    f"text of {length} bytes": f.Send(1, 1, 1, "x" * length) for length in LENGTHS
-}
+EXAMPLES |= {f"text of {length} bytes": f.Send(1, 1, 1, "x" * length) for length in LENGTHS}
 EXAMPLES |= {
     f"map of {length} keys": f.State(1, {f"k{index}": index for index in range(length)})
     for length in (15, 16)
