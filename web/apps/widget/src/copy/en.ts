@@ -17,8 +17,7 @@ export const copy: Copy = {
   connecting: 'Connecting…',
   away: 'Unavailable',
   ahead: (count) => (count > 0 ? `${count} ahead of you` : 'You’re next'),
-  about: (seconds) =>
-    seconds < 60 ? 'under a minute' : `about ${Math.ceil(seconds / 60)} min`,
+  about: (seconds) => (seconds < 60 ? 'under a minute' : `about ${Math.ceil(seconds / 60)} min`),
   queueHint: 'Feel free to write your question now. They’ll see it when they join.',
   unstaffed: 'Nobody is online right now. Leave a message and we’ll reply here.',
   handoff: 'Talk to a person',
