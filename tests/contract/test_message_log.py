@@ -87,8 +87,8 @@ async def folded(log: RocksMessageLog, conversation: int = 7) -> Head:
     """The head as all entries make it, with who sent each of them."""
     head = Head(conversation, f"visitor-{conversation}")
     for record in log._records(conversation, 0, 1 << 40):
-        device, n = messages_rocksdb._origin_of(record)
-        entry = messages_rocksdb._decode_entry(messages_rocksdb._frame_of(record))
+        device, n = messages_rocksdb.origin_of(record)
+        entry = messages_rocksdb._decode_entry(messages_rocksdb.frame_of(record))
         fold(head, entry, device, n)
     return head
 
@@ -407,7 +407,7 @@ async def test_read_marks_are_kept_for_the_next_try_when_flushing_fails(
         await log.flush_reads()
     disk.broken = False
     await log.flush_reads()
-    stored = log._db.get(messages_rocksdb._head_key(7))
+    stored = log._db.get(messages_rocksdb.head_key(7))
     assert messages_rocksdb._decode_head(stored).read_agent == 1
 
 

@@ -4,13 +4,6 @@ Owns the log and the cache of heads; refuses to decide anything (that is `chat.i
 Rule: what `commit` returns is on disk, and so is everything that a head in the cache says: a commit
 works on copies, which take their place after the write.
 
-Keys (big-endian, so that a conversation's entries lie together in order)::
-
-    e <conversation:8> <seq:8>   len(device):1 device n:4 entry-frame    one entry
-    h <conversation:8>           Head                                    a snapshot, see below
-    m <role:1> <conversation:8>  ""                                      `role` owes work
-    d <conversation:8> <device>  (n, seq)                                a device the head let go
-
 A head is written when the conversation changes hands and every `SNAPSHOT_EVERY` entries; in between
 it is the snapshot folded with the entries after it, which keeps the bytes written per message low.
 A head remembers the devices that sent last; the others keep their number under a key of their own,
@@ -25,16 +18,28 @@ from pathlib import Path
 from typing import Final
 
 import msgspec
-from rocksdict import AccessType, Options, Rdict, WriteBatch, WriteOptions
+from rocksdict import AccessType, Rdict, WriteBatch, WriteOptions
 
 from qingniao.chat.head import DEVICES_KEPT, Head, fold
 from qingniao.chat.intake import Decision, Intent, Message, Rename, decide
 from qingniao.chat.lifecycle import Status
 from qingniao.chat.ports import Role
-from qingniao.errors import StartError, StorageError
+from qingniao.errors import StorageError
 from qingniao.log import get_logger
 from qingniao.protocol.codes import Code
 from qingniao.protocol.frames import Entry
+from qingniao.storage.message_keys import (
+    device_key,
+    engine_options,
+    entry_key,
+    frame_of,
+    head_key,
+    mark_key,
+    marks_prefix,
+    origin_of,
+    record_of,
+    start_error,
+)
 
 __all__ = ["HEADS_KEPT", "SNAPSHOT_EVERY", "RocksMessageLog"]
 
@@ -44,43 +49,11 @@ _MEND_S: Final = 1.0
 HEADS_KEPT: Final = 20_000
 """Heads in memory, about 1 KB each; the ones loaded first go first (policy: drop_oldest)."""
 
-_ROLES: Final = {Role.AI: b"a", Role.ASSIGNMENT: b"s", Role.INDEX: b"i"}
-
 _log: Final = get_logger("storage")
 _encode: Final = msgspec.msgpack.Encoder().encode
 _decode_entry: Final = msgspec.msgpack.Decoder(Entry).decode
 _decode_head: Final = msgspec.msgpack.Decoder(Head).decode
 _decode_device: Final = msgspec.msgpack.Decoder(tuple[int, int]).decode
-
-
-def _entry_key(conversation: int, seq: int) -> bytes:
-    return b"e" + conversation.to_bytes(8, "big") + seq.to_bytes(8, "big")
-
-
-def _head_key(conversation: int) -> bytes:
-    return b"h" + conversation.to_bytes(8, "big")
-
-
-def _mark_key(role: Role, conversation: int) -> bytes:
-    return b"m" + _ROLES[role] + conversation.to_bytes(8, "big")
-
-
-def _device_key(conversation: int, device: str) -> bytes:
-    return b"d" + conversation.to_bytes(8, "big") + device.encode()
-
-
-def _record(device: str, n: int, frame: bytes) -> bytes:
-    name = device.encode()
-    return b"%c%b%b%b" % (len(name), name, n.to_bytes(4, "big"), frame)
-
-
-def _frame_of(record: bytes) -> bytes:
-    return record[5 + record[0] :]
-
-
-def _origin_of(record: bytes) -> tuple[str, int]:
-    end = 1 + record[0]
-    return record[1:end].decode(), int.from_bytes(record[end : end + 4], "big")
 
 
 def _owes(head: Head, role: Role) -> bool:
@@ -91,17 +64,6 @@ def _owes(head: Head, role: Role) -> bool:
     return True
 
 
-def _options() -> Options:
-    options = Options(raw_mode=True)
-    options.create_if_missing(True)
-    options.set_max_open_files(256)
-    options.set_keep_log_file_num(2)
-    options.set_max_log_file_size(1 << 20)
-    options.set_write_buffer_size(32 << 20)
-    options.set_max_total_wal_size(128 << 20)
-    return options
-
-
 class RocksMessageLog:
     """`chat.ports.MessageLog` for one process. Open it once per data folder."""
 
@@ -109,9 +71,9 @@ class RocksMessageLog:
         """Raises `StartError` when the folder is in use, read-only, full or damaged."""
         try:
             path.mkdir(parents=True, exist_ok=True)
-            self._db = Rdict(str(path), _options())
+            self._db = Rdict(str(path), engine_options())
         except Exception as exc:  # rocksdict raises bare Exception with the engine's sentence
-            raise _start_error(path, exc) from exc
+            raise start_error(path, exc) from exc
         self._path = path
         self._is_broken = False
         self._mend_at = 0.0
@@ -172,11 +134,11 @@ class RocksMessageLog:
         for entry in decision.entries:
             frame = _encode(entry)
             decision.frames.append(frame)
-            batch.put(_entry_key(conversation, entry.seq), _record(device, n, frame))
+            batch.put(entry_key(conversation, entry.seq), record_of(device, n, frame))
             forgotten = fold(head, entry, device, n)
             if forgotten is not None:
                 name, sent = forgotten
-                batch.put(_device_key(conversation, name), _encode(sent))
+                batch.put(device_key(conversation, name), _encode(sent))
         return decision
 
     def _copy(self, intent: Intent) -> Head | None:
@@ -204,7 +166,7 @@ class RocksMessageLog:
         return device
 
     def _let_go(self, conversation: int, device: str) -> tuple[int, int] | None:
-        stored = self._db.get(_device_key(conversation, device))
+        stored = self._db.get(device_key(conversation, device))
         return None if stored is None else _decode_device(stored)
 
     def _finish(
@@ -218,12 +180,12 @@ class RocksMessageLog:
             is_new = before is None or before.visitor_name != head.visitor_name
             since = head.last - self._snapshots.get(conversation, 0)
             if is_new or before.status is not head.status or since >= self._snapshot_every:  # type: ignore[union-attr]
-                batch.put(_head_key(conversation), _encode(head))
+                batch.put(head_key(conversation), _encode(head))
                 saved.add(conversation)
             for role, marks in self._marks.items():
                 if conversation not in marks and _owes(head, role):
                     marked.append((role, conversation))
-                    batch.put(_mark_key(role, conversation), b"")
+                    batch.put(mark_key(role, conversation), b"")
         return saved, marked
 
     def _install(self, conversation: int, head: Head, *, is_saved: bool) -> None:
@@ -259,11 +221,11 @@ class RocksMessageLog:
 
     async def read(self, conversation: int, after: int, limit: int) -> list[bytes]:
         """See `MessageLog.read`."""
-        return [_frame_of(record) for record in self._records(conversation, after, limit)]
+        return [frame_of(record) for record in self._records(conversation, after, limit)]
 
     async def entries(self, conversation: int, after: int, limit: int) -> list[Entry]:
         """See `MessageLog.entries`."""
-        return [_decode_entry(_frame_of(r)) for r in self._records(conversation, after, limit)]
+        return [_decode_entry(frame_of(r)) for r in self._records(conversation, after, limit)]
 
     def mark_read(self, conversation: int, *, agent: bool, seq: int) -> tuple[int, int] | None:
         """See `MessageLog.mark_read`."""
@@ -287,7 +249,7 @@ class RocksMessageLog:
         for conversation in unsaved:
             head = self._heads.get(conversation)
             if head is not None:
-                batch.put(_head_key(conversation), _encode(head))
+                batch.put(head_key(conversation), _encode(head))
         if not batch.is_empty():
             try:
                 await self._write(batch, self._lazy)
@@ -313,7 +275,7 @@ class RocksMessageLog:
             )
             if conversation in marks and not newer:
                 marks.discard(conversation)
-                batch.delete(_mark_key(role, conversation))
+                batch.delete(mark_key(role, conversation))
         if not batch.is_empty():
             await self._write(batch, self._lazy)
 
@@ -363,9 +325,9 @@ class RocksMessageLog:
         except Exception as exc:  # it cannot write, so it cannot tidy up
             _log.warning("log_close_failed", reason=str(exc))
         try:
-            self._db = Rdict(str(self._path), _options())
+            self._db = Rdict(str(self._path), engine_options())
         except Exception as exc:
-            self._db = Rdict(str(self._path), _options(), access_type=AccessType.read_only())
+            self._db = Rdict(str(self._path), engine_options(), access_type=AccessType.read_only())
             raise StorageError(f"The message log cannot be written: {exc}") from exc
         self._is_broken = False
         # The failed batch may be on disk after all: its senders send again and are acked.
@@ -381,14 +343,14 @@ class RocksMessageLog:
         return head
 
     def _load(self, conversation: int) -> Head | None:
-        stored = self._db.get(_head_key(conversation))
+        stored = self._db.get(head_key(conversation))
         if stored is None:
             return None
         head = _decode_head(stored)
         self._snapshots[conversation] = head.last
         for record in self._records(conversation, head.last, 1 << 62):
-            device, n = _origin_of(record)
-            fold(head, _decode_entry(_frame_of(record)), device, n)
+            device, n = origin_of(record)
+            fold(head, _decode_entry(frame_of(record)), device, n)
         return head
 
     def _reload(self, conversations: Iterable[int]) -> None:
@@ -409,9 +371,9 @@ class RocksMessageLog:
                 self._snapshots.pop(conversation, None)
 
     def _records(self, conversation: int, after: int, limit: int) -> Iterator[bytes]:
-        prefix = _entry_key(conversation, 0)[:9]
+        prefix = entry_key(conversation, 0)[:9]
         cursor = self._db.iter()
-        cursor.seek(_entry_key(conversation, after + 1))
+        cursor.seek(entry_key(conversation, after + 1))
         while limit > 0 and cursor.valid():
             if cursor.key()[:9] != prefix:
                 return
@@ -420,7 +382,7 @@ class RocksMessageLog:
             limit -= 1
 
     def _load_marks(self, role: Role) -> set[int]:
-        prefix = b"m" + _ROLES[role]
+        prefix = marks_prefix(role)
         marks: set[int] = set()
         cursor = self._db.iter()
         cursor.seek(prefix)
@@ -428,21 +390,3 @@ class RocksMessageLog:
             marks.add(int.from_bytes(cursor.key()[2:], "big"))
             cursor.next()
         return marks
-
-
-def _start_error(path: Path, exc: Exception) -> StartError:
-    reason = str(exc)
-    lowered = reason.lower()
-    if "/LOCK:" in reason:
-        return StartError(
-            f"The data folder {path.parent} is in use by another Qingniao process. "
-            "Stop that one, or set QINGNIAO_DATA to another folder."
-        )
-    if "space" in lowered:
-        return StartError(f"The disk that holds {path.parent} is full. Free some space.")
-    if "permission" in lowered or "read-only" in lowered:
-        return StartError(
-            f"The data folder {path.parent} cannot be written. Make it writable for this user, "
-            "or set QINGNIAO_DATA to another folder."
-        )
-    return StartError(f"The message log in {path} cannot be opened: {reason}")
