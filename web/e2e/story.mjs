@@ -77,12 +77,14 @@ async function picture(page, name) {
 
 /** How often a text can be read within a part of the page. */
 async function times(part, text) {
+  // biome-ignore lint/performance/useDomNodeTextContent: hidden text must not count
   return (await part.innerText()).split(text).length - 1;
 }
 
 /** Waits until a text can be read there; hidden text does not count. */
 async function reads(part, text, within = 20_000) {
   const until = Date.now() + within;
+  // biome-ignore lint/performance/useDomNodeTextContent: hidden text must not count
   while (!(await part.innerText().catch(() => '')).includes(text)) {
     if (Date.now() > until) throw new Error(`nobody can read ${text}`);
     await new Promise((resolve) => setTimeout(resolve, 50));
