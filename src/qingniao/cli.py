@@ -4,6 +4,7 @@ traceback; heavy imports happen inside the command that needs them.
 
 import argparse
 import asyncio
+import gc
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from qingniao import __version__
 from qingniao.config import load_config
-from qingniao.errors import QingniaoError
+from qingniao.errors import QingniaoError, StartError
 from qingniao.log import get_logger, set_up_logging
 
 if TYPE_CHECKING:
@@ -68,6 +69,8 @@ def _serve(options: argparse.Namespace) -> int:
         file=options.config, host=options.host, port=options.port, data=options.data
     )
     set_up_logging(config.log_level, config.log_format)
+    # A tenth of the start went to looking for garbage that imports do not make; `serve` turns it on.
+    gc.disable()
     from qingniao.runtime import serve
 
     def ready(url: str, first: "FirstRun | None") -> None:
@@ -112,6 +115,11 @@ def _check_config(options: argparse.Namespace) -> int:
 
 
 def _replay(options: argparse.Namespace) -> int:
-    from qingniao.replay.screen import run
-
+    try:
+        from qingniao.replay.screen import run
+    except ModuleNotFoundError as exc:
+        # The table and the bar need `rich`, which the server does not carry.
+        raise StartError(
+            f"This command needs the package {exc.name}: pip install 'qingniao[tools]'."
+        ) from exc
     return run(options)
