@@ -69,7 +69,7 @@ def _serve(options: argparse.Namespace) -> int:
         file=options.config, host=options.host, port=options.port, data=options.data
     )
     set_up_logging(config.log_level, config.log_format)
-    # A tenth of the start went to looking for garbage that imports do not make; `serve` turns it on.
+    # A tenth of the start went to looking for garbage among imports; `serve` turns it on again.
     gc.disable()
     from qingniao.runtime import serve
 

@@ -98,6 +98,7 @@ async def serve(config: Config, ready: Ready) -> None:
             gc.collect()
             gc.freeze()
             gc.set_threshold(10_000, 50, 1_000)
+            gc.enable()
             ready(url, first)
             await stop.wait()
             house.state = "draining"
