@@ -45,10 +45,6 @@ def loop_is_never_blocked() -> Iterator[BlockBuster]:
             "threading.Lock.acquire": ["close", "_write", "_mend"],
         }.items():
             guard.functions[call].can_block_in("storage/messages_rocksdb.py", where)
-        # The engine loads its key files and folders at start, before the port is open.
-        for call in ("os.stat", "os.listdir", "os.scandir", "io.TextIOWrapper.read"):
-            if call in guard.functions:
-                guard.functions[call].can_block_in("qingniao/runtime.py", "start")
         yield guard
 
 

@@ -6,7 +6,7 @@ Rule: what is on somebody's disk keeps its meaning; new kinds of keys get a lett
 Keys (big-endian, so that a conversation's entries lie together in order)::
 
     e <conversation:8> <seq:8>   len(device):1 device n:4 entry-frame    one entry
-    h <conversation:8>           Head                                    a snapshot, see below
+    h <conversation:8>           Head                                    the latest snapshot
     m <role:1> <conversation:8>  ""                                      `role` owes work
     d <conversation:8> <device>  (n, seq)                                a device the head let go
 """
