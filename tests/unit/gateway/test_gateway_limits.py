@@ -67,7 +67,8 @@ async def test_rate_is_answered_with_busy_and_the_message_is_taken_later(build_h
     busy = await visitor.next(Busy)
     assert busy.retry_after_ms > 0
     n = busy.n
-    await visitor.settled()
+    if not any(isinstance(f, Ack) and f.n == n - 1 for f in visitor.got):
+        await visitor.next(Ack, lambda ack: ack.n == n - 1)
     assert max(f.n for f in visitor.got if isinstance(f, Ack)) == n - 1
     await asyncio.sleep(busy.retry_after_ms / 1000)
     await visitor.say(text(n))
