@@ -105,4 +105,9 @@ def start_error(path: Path, exc: Exception) -> StartError:
             f"The data folder {path.parent} cannot be written. Make it writable for this user, "
             "or set QINGNIAO_DATA to another folder."
         )
+    if "corrupt" in lowered:
+        return StartError(
+            f"The message log in {path} is damaged: restore a backup of the data folder. "
+            f"The engine says: {' '.join(reason.split())[:300]}"
+        )
     return StartError(f"The message log in {path} cannot be opened: {reason}")
