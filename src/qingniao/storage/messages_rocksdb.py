@@ -11,6 +11,8 @@ for a message that comes again after months is still a repeat.
 """
 
 import asyncio
+import contextlib
+import os
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from copy import copy
@@ -18,7 +20,7 @@ from pathlib import Path
 from typing import Final
 
 import msgspec
-from rocksdict import AccessType, Rdict, WriteBatch, WriteOptions
+from rocksdict import AccessType, DbClosedError, Rdict, RdictIter, WriteBatch, WriteOptions
 
 from qingniao.chat.head import DEVICES_KEPT, Head, fold
 from qingniao.chat.intake import Decision, Intent, Message, Rename, decide
@@ -46,6 +48,8 @@ __all__ = ["HEADS_KEPT", "SNAPSHOT_EVERY", "RocksMessageLog"]
 SNAPSHOT_EVERY: Final = 16
 _MEND_S: Final = 1.0
 """Pause between attempts to open the engine again after a failed write."""
+_PROBE_BYTES: Final = 1 << 20
+"""Room that the disk must have for such an attempt: opening writes a little itself."""
 HEADS_KEPT: Final = 20_000
 """Heads in memory, about 1 KB each; the ones loaded first go first (policy: drop_oldest)."""
 
@@ -256,6 +260,9 @@ class RocksMessageLog:
             except StorageError:
                 self._unsaved |= unsaved
                 raise
+        else:
+            # This call comes every second: the log gets well, or is known to be ill, by itself.
+            await self._mend()
 
     def marked(self, role: Role) -> list[int]:
         """See `MessageLog.marked`."""
@@ -319,7 +326,11 @@ class RocksMessageLog:
             raise StorageError
         self._mend_at = loop.time() + _MEND_S
         # Nobody writes while it is broken; what was under way before has to end first.
-        await loop.run_in_executor(self._writer, int)
+        try:
+            # A handle that cannot write can still read: keep it until the disk takes bytes again.
+            await loop.run_in_executor(self._writer, _probe, self._path)
+        except OSError as exc:
+            raise StorageError(f"The message log cannot be written: {exc.strerror}.") from exc
         try:
             self._db.close()
         except Exception as exc:  # it cannot write, so it cannot tidy up
@@ -327,7 +338,10 @@ class RocksMessageLog:
         try:
             self._db = Rdict(str(self._path), engine_options())
         except Exception as exc:
-            self._db = Rdict(str(self._path), engine_options(), access_type=AccessType.read_only())
+            with contextlib.suppress(Exception):  # not even readable: the next try may be
+                self._db = Rdict(
+                    str(self._path), engine_options(), access_type=AccessType.read_only()
+                )
             raise StorageError(f"The message log cannot be written: {exc}") from exc
         self._is_broken = False
         # The failed batch may be on disk after all: its senders send again and are acked.
@@ -342,8 +356,17 @@ class RocksMessageLog:
                 self._heads[conversation] = head
         return head
 
+    def _cursor(self) -> RdictIter:
+        try:
+            return self._db.iter()
+        except DbClosedError as exc:
+            raise StorageError("The message log cannot be read at the moment.") from exc
+
     def _load(self, conversation: int) -> Head | None:
-        stored = self._db.get(head_key(conversation))
+        try:
+            stored = self._db.get(head_key(conversation))
+        except DbClosedError as exc:
+            raise StorageError("The message log cannot be read at the moment.") from exc
         if stored is None:
             return None
         head = _decode_head(stored)
@@ -372,7 +395,7 @@ class RocksMessageLog:
 
     def _records(self, conversation: int, after: int, limit: int) -> Iterator[bytes]:
         prefix = entry_key(conversation, 0)[:9]
-        cursor = self._db.iter()
+        cursor = self._cursor()
         cursor.seek(entry_key(conversation, after + 1))
         while limit > 0 and cursor.valid():
             if cursor.key()[:9] != prefix:
@@ -384,9 +407,21 @@ class RocksMessageLog:
     def _load_marks(self, role: Role) -> set[int]:
         prefix = marks_prefix(role)
         marks: set[int] = set()
-        cursor = self._db.iter()
+        cursor = self._cursor()
         cursor.seek(prefix)
         while cursor.valid() and cursor.key()[:2] == prefix:
             marks.add(int.from_bytes(cursor.key()[2:], "big"))
             cursor.next()
         return marks
+
+
+def _probe(path: Path) -> None:
+    """Does the disk take bytes? Raises `OSError`."""
+    probe = path / ".writable"
+    try:
+        with probe.open("wb") as file:
+            file.write(bytes(_PROBE_BYTES))
+            file.flush()
+            os.fsync(file.fileno())
+    finally:
+        probe.unlink(missing_ok=True)
