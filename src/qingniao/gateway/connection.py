@@ -13,6 +13,7 @@ from picows import WSCloseCode, WSFrame, WSListener, WSMsgType, WSTransport
 
 from qingniao.chat.intake import Decision, Message
 from qingniao.errors import StorageError
+from qingniao.gateway.framing import framed
 from qingniao.log import get_logger
 from qingniao.protocol.codec import BadFields, Codec, Malformed
 from qingniao.protocol.codes import Close, Code
@@ -45,6 +46,8 @@ __all__ = ["Connection"]
 _log: Final = get_logger("gateway")
 _REQUESTS: Final = 1_024
 """`follow` and `history` frames waiting on one connection; above it: FLOODING."""
+_CORK_BYTES: Final = 16_384
+"""Gathered bytes that are worth a system call of their own: nothing is gained by waiting longer."""
 _LINGER_S: Final = 5.0
 """Time to read what waits, and why it is the last, before a closed socket is cut."""
 
@@ -56,10 +59,13 @@ class Connection(WSListener):
 
     __slots__ = (
         "_asking",
+        "_corked",
+        "_corked_bytes",
         "_inflight",
         "_parts",
         "_paused",
         "_requests",
+        "_socket",
         "_text",
         "born",
         "codec",
@@ -79,6 +85,9 @@ class Connection(WSListener):
         self.codec = codec
         self.session = Session(limits, now_ms)
         self.transport: WSTransport | None = None
+        self._socket: asyncio.Transport | None = None
+        self._corked: list[bytes] | None = None
+        self._corked_bytes = 0
         self.follows: dict[int, int] = {}
         """Conversation → the last `seq` sent; negative while it is being caught up."""
         self.entries = 0
@@ -97,6 +106,7 @@ class Connection(WSListener):
 
     def on_ws_connected(self, transport: WSTransport) -> None:
         self.transport = transport
+        self._socket = transport.underlying_transport
         # The head of the handshake is the largest thing an idle connection would keep.
         transport.request.headers.clear()
         self.hub.connected(self)
@@ -104,7 +114,7 @@ class Connection(WSListener):
     def on_ws_disconnected(self, transport: WSTransport) -> None:
         self.session.close()
         self.hub.disconnected(self)
-        self.transport = None
+        self.transport = self._socket = None
 
     def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
         kind = frame.msg_type
@@ -265,10 +275,11 @@ class Connection(WSListener):
 
     def write(self, data: bytes, *, droppable: bool = False) -> None:
         """Send encoded bytes, or leave them out, or close: see the module's rule."""
-        transport = self.transport
-        if transport is None:
+        socket = self._socket
+        if self.transport is None or socket is None:
             return None
-        waiting = transport.underlying_transport.get_write_buffer_size()
+        corked = self._corked
+        waiting = socket.get_write_buffer_size() + self._corked_bytes
         if waiting:
             config = self.hub.services.config
             if droppable and waiting > config.outbox_soft_bytes:
@@ -277,8 +288,25 @@ class Connection(WSListener):
             if waiting + len(data) > config.outbox_bytes:
                 self.hub.slow += 1
                 return self.bye(Bye(Close.SLOW, "You did not read fast enough; resume."))
-        transport.send(WSMsgType.BINARY if self.codec.is_binary else WSMsgType.TEXT, data)
+        frame = framed(data, is_binary=self.codec.is_binary)
+        self._corked_bytes += len(frame)
+        # A system call per frame would be half of what a message costs: what one turn of the loop
+        # writes, such as a commit's acks and entries, leaves together at its end.
+        if corked is None:
+            self._corked = [frame]
+            self.hub.cork(self)
+        else:
+            corked.append(frame)
+            if self._corked_bytes >= _CORK_BYTES:
+                self.uncork()
         return None
+
+    def uncork(self) -> None:
+        """Hand what this turn of the loop has written to the socket."""
+        corked, self._corked = self._corked, None
+        self._corked_bytes = 0
+        if corked and self._socket is not None:
+            self._socket.write(corked[0] if len(corked) == 1 else b"".join(corked))
 
     def write_entry(self, data: bytes) -> None:
         """The same for an entry frame, which `pong` counts."""
@@ -291,6 +319,7 @@ class Connection(WSListener):
         if transport is None:
             return
         self.session.close()
+        self.uncork()
         self.transport = None
         self.hub.closing(self, frame.code)
         kind = WSMsgType.BINARY if self.codec.is_binary else WSMsgType.TEXT

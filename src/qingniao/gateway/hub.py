@@ -56,6 +56,7 @@ class Hub:
         self._followers: dict[int, dict[Connection, None]] = {}
         self._devices: dict[tuple[str, str], Connection] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        self._corked: list[Connection] = []
         self._sessions = 0
 
     # Coming and going.
@@ -95,6 +96,17 @@ class Hub:
             self.services.fanout.publish(
                 Whisper(session.conversation, frame, "agents", droppable=False, lists=True)
             )
+
+    def cork(self, connection: Connection) -> None:
+        """It has written something: `uncork` it at the end of this turn of the loop."""
+        if not self._corked:
+            asyncio.get_running_loop().call_soon(self._uncork)
+        self._corked.append(connection)
+
+    def _uncork(self) -> None:
+        corked, self._corked = self._corked, []
+        for connection in corked:
+            connection.uncork()
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> None:
         """Run something on behalf of a connection; `close` cancels what is left."""
