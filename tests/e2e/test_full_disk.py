@@ -52,7 +52,7 @@ async def until_health(url: str, wanted: tuple[int, str]) -> None:
 async def test_a_full_disk_is_said_and_gets_over(
     start_server: StartServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("qingniao.client._BACKOFF_MAX_S", 0.3)
+    monkeypatch.setattr("qingniao.client.connection._BACKOFF_MAX_S", 0.3)
     server = await start_server(QINGNIAO_LOG_LEVEL="error")
     token, conversation = await Api(server.url).visitor()
     heard: list[DownFrame] = []

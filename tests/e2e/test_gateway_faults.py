@@ -37,13 +37,13 @@ def test_full_disk_loses_nothing_and_needs_no_restart(tmp_path: Path) -> None:
 async def _story(folder: Path) -> dict[str, Any]:
     import gateway_house
 
-    import qingniao.client
+    import qingniao.client.connection
     import qingniao.gateway.connection as connection
     from qingniao.protocol.frames import Bye
     from qingniao.storage import messages_rocksdb
 
     # Come back soon: what is waited for here is the disk.
-    qingniao.client._BACKOFF_S = 0.05  # type: ignore[misc]
+    qingniao.client.connection._BACKOFF_S = 0.05  # type: ignore[misc]
     messages_rocksdb._MEND_S = 0.1  # type: ignore[misc]
     connection.Bye = lambda code, text, _=0: Bye(code, text, 50)  # type: ignore[misc,assignment]
 

@@ -182,7 +182,7 @@ async def test_thirty_kills_lose_nothing_and_repeat_nothing(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     # The load has to be back soon after every start, or the kills would hit an idle server.
-    monkeypatch.setattr("qingniao.client._BACKOFF_MAX_S", 0.3)
+    monkeypatch.setattr("qingniao.client.connection._BACKOFF_MAX_S", 0.3)
     chance = random.Random(SEED)
     server = await start_server(
         QINGNIAO_WIRE_RATE="100000",
@@ -253,7 +253,7 @@ async def read_everything(
     server: OwnServer, load: Load
 ) -> dict[int, tuple[list[Entry], list[Entry]]]:
     """Every conversation as an agent and as its visitor see it, on devices that are new."""
-    agent_token: Any = load.agents[0].client._token
+    agent_token: Any = load.agents[0].client._connection._token
     reader = Seat(server.url, "reader", agent_token)
     logs = {}
     async with reader.client:

@@ -82,7 +82,7 @@ def _step(chance: random.Random, number: int, sides: list[Replica], fanout: Losi
 async def test_applying_events_equals_a_fresh_fetch(
     build_house: Any, monkeypatch: pytest.MonkeyPatch, seed: int
 ) -> None:
-    monkeypatch.setattr("qingniao.client._BACKOFF_S", 0.01)
+    monkeypatch.setattr("qingniao.client.connection._BACKOFF_S", 0.01)
     chance = random.Random(seed)
     fanout = LosingFanout()
     house: GatewayHouse = await build_house(

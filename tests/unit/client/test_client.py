@@ -17,7 +17,7 @@ from qingniao.protocol.frames import Bye, Entry, EntryType, Page, State, Typing
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Come back at once: the tests wait for the outcome, not for the pause."""
-    monkeypatch.setattr("qingniao.client._BACKOFF_S", 0.02)
+    monkeypatch.setattr("qingniao.client.connection._BACKOFF_S", 0.02)
 
 
 async def texts(house: GatewayHouse, conversation: int = 7) -> list[Any]:
