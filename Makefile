@@ -29,7 +29,7 @@ types: .venv/installed-dev web/node_modules/.installed
 bench: .venv/installed-dev src/qingniao/web/built ## make bench NAME=start QUICK=1
 	@$(BIN)/python -m bench.run $(NAME)
 
-web src/qingniao/web/built: .venv/installed web/node_modules/.installed $(shell find web/apps web/packages -type f -not -path '*/node_modules/*' 2>/dev/null)
+web src/qingniao/web/built: .venv/installed web/node_modules/.installed $(shell find web/apps web/packages -type f -not -path '*/node_modules/*' -not -path '*/test/*' -not -name '*.tsbuildinfo' 2>/dev/null)
 	@bash web/node.sh npm run build && touch src/qingniao/web/built
 
 docs: .venv/installed-dev ## Regenerate the generated pages of docs/reference
