@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from rocksdict import WriteBatch
 
 from qingniao.chat.head import DEVICES_KEPT, Head, fold
 from qingniao.chat.intake import Decision, Message, Move, Outcome, Rename
@@ -15,7 +16,8 @@ from qingniao.chat.ports import Role
 from qingniao.errors import StartError, StorageError
 from qingniao.protocol.codes import Code
 from qingniao.protocol.frames import EntryType
-from qingniao.storage import messages_rocksdb
+from qingniao.storage import message_engine, message_heads
+from qingniao.storage.message_keys import entry_of, head_key, origin_of
 from qingniao.storage.messages_rocksdb import RocksMessageLog
 
 NOW = 1_795_500_000_000
@@ -56,10 +58,10 @@ class BrokenDisk:
     """Stands before the engine; fails writes while `broken`, and can hold them up."""
 
     def __init__(self, log: RocksMessageLog) -> None:
-        self._db: Any = log._db
+        self._db: Any = log._engine._db
         self.broken = False
         self.gate: Callable[[], None] | None = None
-        log._db = self  # type: ignore[assignment]
+        log._engine._db = self  # type: ignore[assignment]
 
     def write(self, *args: Any) -> None:
         if self.gate is not None:
@@ -86,10 +88,9 @@ async def said(log: RocksMessageLog, conversation: int = 7) -> list[Any]:
 async def folded(log: RocksMessageLog, conversation: int = 7) -> Head:
     """The head as all entries make it, with who sent each of them."""
     head = Head(conversation, f"visitor-{conversation}")
-    for record in log._records(conversation, 0, 1 << 40):
-        device, n = messages_rocksdb.origin_of(record)
-        entry = messages_rocksdb._decode_entry(messages_rocksdb.frame_of(record))
-        fold(head, entry, device, n)
+    for record in log._engine.records(conversation, 0, 1 << 40):
+        device, n = origin_of(record)
+        fold(head, entry_of(record), device, n)
     return head
 
 
@@ -227,7 +228,7 @@ async def test_engine_that_failed_is_opened_again_with_the_next_commit(
     with pytest.raises(StorageError):
         await log.commit([text(2)], NOW)
     assert (await log.commit([text(2, "后")], NOW))[0].seq == 2
-    assert log._db is not disk
+    assert log._engine._db is not disk
     assert await said(log) == ["先", "后"]
     assert log.marked(Role.INDEX) == [7]
 
@@ -239,7 +240,7 @@ async def test_engine_that_cannot_be_opened_again_is_still_read(
     disk.broken = True
     with pytest.raises(StorageError):
         await log.commit([text(2)], NOW)
-    real = messages_rocksdb.Rdict
+    real = message_engine.Rdict
     with monkeypatch.context() as full:
 
         def only_for_reading(*given: Any, **options: Any) -> Any:
@@ -247,8 +248,8 @@ async def test_engine_that_cannot_be_opened_again_is_still_read(
                 raise Exception("IO error: No space left on device")
             return real(*given, **options)
 
-        full.setattr(messages_rocksdb, "Rdict", only_for_reading)
-        full.setattr(messages_rocksdb, "_MEND_S", 0.0)
+        full.setattr(message_engine, "Rdict", only_for_reading)
+        full.setattr(message_engine, "_MEND_S", 0.0)
         for _ in range(3):
             with pytest.raises(StorageError, match="No space"):
                 await log.commit([text(2)], NOW)
@@ -407,8 +408,8 @@ async def test_read_marks_are_kept_for_the_next_try_when_flushing_fails(
         await log.flush_reads()
     disk.broken = False
     await log.flush_reads()
-    stored = log._db.get(messages_rocksdb.head_key(7))
-    assert messages_rocksdb._decode_head(stored).read_agent == 1
+    stored = log._engine.get(head_key(7))
+    assert message_heads._decode_head(stored).read_agent == 1
 
 
 async def test_name_of_the_visitor_survives(tmp_path: Path) -> None:
@@ -424,7 +425,7 @@ async def test_name_of_the_visitor_survives(tmp_path: Path) -> None:
 async def test_letting_heads_go_never_changes_an_answer(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(messages_rocksdb, "HEADS_KEPT", 3)
+    monkeypatch.setattr(message_heads, "HEADS_KEPT", 3)
     async with opened(tmp_path / "small") as small, opened(tmp_path / "large") as large:
         for step in range(200):
             conversation, n = step * 7 % 11 + 1, step // 11 + 1
@@ -433,7 +434,7 @@ async def test_letting_heads_go_never_changes_an_answer(
                 intents.append(action(1, "take", agent=3, conversation=conversation))
             answers: list[list[Decision]] = []
             for log, kept in ((small, 3), (large, 1_000)):
-                monkeypatch.setattr(messages_rocksdb, "HEADS_KEPT", kept)
+                monkeypatch.setattr(message_heads, "HEADS_KEPT", kept)
                 answers.append(await log.commit(intents, NOW + step))
                 log.mark_read(conversation, agent=step % 2 == 0, seq=step % 9)
                 if step % 13 == 0:
@@ -441,7 +442,7 @@ async def test_letting_heads_go_never_changes_an_answer(
             assert [(d.n, d.seq, d.code, d.frames) for d in answers[0]] == [
                 (d.n, d.seq, d.code, d.frames) for d in answers[1]
             ]
-        monkeypatch.setattr(messages_rocksdb, "HEADS_KEPT", 3)
+        monkeypatch.setattr(message_heads, "HEADS_KEPT", 3)
         assert await small.heads(range(1, 12)) == await large.heads(range(1, 12))
         await small.flush_reads()
         await small.heads(range(1, 12))
@@ -487,7 +488,7 @@ async def test_closing_twice_is_fine_and_a_closed_log_says_so(tmp_path: Path) ->
     await log.close()
     await log.close()
     with pytest.raises(StorageError, match="closed"):
-        await log._write(messages_rocksdb.WriteBatch(raw_mode=True), log._sync)
+        await log._engine.write(WriteBatch(raw_mode=True), sync=True)
 
 
 async def test_damaged_folder_is_told_in_a_sentence(tmp_path: Path) -> None:

@@ -40,11 +40,12 @@ async def _story(folder: Path) -> dict[str, Any]:
     import qingniao.client.connection
     import qingniao.gateway.connection as connection
     from qingniao.protocol.frames import Bye
-    from qingniao.storage import messages_rocksdb
+    from qingniao.storage import message_engine
+    from qingniao.storage.messages_rocksdb import RocksMessageLog
 
     # Come back soon: what is waited for here is the disk.
     qingniao.client.connection._BACKOFF_S = 0.05  # type: ignore[misc]
-    messages_rocksdb._MEND_S = 0.1  # type: ignore[misc]
+    message_engine._MEND_S = 0.1  # type: ignore[misc]
     connection.Bye = lambda code, text, _=0: Bye(code, text, 50)  # type: ignore[misc,assignment]
 
     house = gateway_house.GatewayHouse(folder)
@@ -65,7 +66,7 @@ async def _story(folder: Path) -> dict[str, Any]:
         told["numbers"] = [*range(1, 11), *(receipt.n for receipt in receipts)]
         told["stored"] = [entry.body for entry in await house.log.entries(7, 0, 100)]
     await house.close()
-    log = messages_rocksdb.RocksMessageLog(folder)
+    log = RocksMessageLog(folder)
     told["reopened"] = [entry.body for entry in await log.entries(7, 0, 100)]
     await log.close()
     return told

@@ -1,6 +1,6 @@
 """How the message log lies in RocksDB: its keys, its records, its options, what can be in the way.
 
-Owns the layout on disk, which `messages_rocksdb.py` reads and writes; refuses to hold any state.
+Owns the layout on disk, for the other three files of the log; refuses to hold any state.
 Rule: what is on somebody's disk keeps its meaning; new kinds of keys get a letter of their own.
 
 Keys (big-endian, so that a conversation's entries lie together in order)::
@@ -14,15 +14,18 @@ Keys (big-endian, so that a conversation's entries lie together in order)::
 from pathlib import Path
 from typing import Final
 
+import msgspec
 from rocksdict import Options
 
 from qingniao.chat.ports import Role
 from qingniao.errors import StartError
+from qingniao.protocol.frames import Entry
 
 __all__ = [
     "device_key",
     "engine_options",
     "entry_key",
+    "entry_of",
     "frame_of",
     "head_key",
     "mark_key",
@@ -32,6 +35,7 @@ __all__ = [
     "start_error",
 ]
 
+_decode_entry: Final = msgspec.msgpack.Decoder(Entry).decode
 _ROLES: Final = {Role.AI: b"a", Role.ASSIGNMENT: b"s", Role.INDEX: b"i"}
 
 
@@ -64,6 +68,11 @@ def record_of(device: str, n: int, frame: bytes) -> bytes:
 def frame_of(record: bytes) -> bytes:
     """The entry frame in a record."""
     return record[5 + record[0] :]
+
+
+def entry_of(record: bytes) -> Entry:
+    """The entry in a record."""
+    return _decode_entry(frame_of(record))
 
 
 def origin_of(record: bytes) -> tuple[str, int]:

@@ -110,15 +110,15 @@ async def test_full_disk_is_waited_out(
     )
     async with house.client("v:7") as client:
         await client.send(7, "先")
-        write = house.log._write
+        write = house.log._engine.write
         fails = iter([True, True])
 
-        async def full(*given: Any) -> None:
+        async def full(*given: Any, **options: Any) -> None:
             if next(fails, False):
                 raise StorageError("The disk is full.")
-            await write(*given)
+            await write(*given, **options)
 
-        monkeypatch.setattr(house.log, "_write", full)
+        monkeypatch.setattr(house.log._engine, "write", full)
         receipt = await client.send(7, "后")
         assert receipt.repeats >= 1
     assert await texts(house) == ["先", "后"]

@@ -264,10 +264,10 @@ async def test_disk_that_cannot_be_written_is_told_and_nothing_is_lost(
     await visitor.next(Ack)
     with monkeypatch.context() as broken:
 
-        async def full(*_: Any) -> None:
+        async def full(*_: Any, **options: Any) -> None:
             raise StorageError("The disk is full.")
 
-        broken.setattr(house.log, "_write", full)
+        broken.setattr(house.log._engine, "write", full)
         await visitor.say(text(2))
         error = await visitor.next(Error)
         assert (error.code, error.temporary) == (Code.STORAGE_FULL, True)
