@@ -201,7 +201,8 @@ static void handshake(conn *c, int port, const char *token) {
     size_t size = strlen(token);
     *p++ = 0x94; *p++ = 1; *p++ = 0xd9; *p++ = size;
     memcpy(p, token, size); p += size;
-    *p++ = 0xa6; p += sprintf((char *)p, "d%05d", count); *p++ = 0x90;
+    /* A device of this run: one that had numbered before would only repeat itself. */
+    *p++ = 0xad; p += sprintf((char *)p, "d%05d_%06x", count, getpid() & 0xffffff); *p++ = 0x90;
     send_frame(c->fd, out, p - out, 1);
     int one = 1;
     setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);

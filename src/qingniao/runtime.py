@@ -196,7 +196,9 @@ class _House:
             self.log, self.fanout, self.presence, self.pipeline.submit, self._agents,
             self.index.assigned, wall_ms,
         )  # fmt: skip
-        self._indexing = IndexWorker(self.log, self.queue, self.index)
+        self._indexing = IndexWorker(
+            self.log, self.queue, self.index, lambda: self.pipeline.is_busy
+        )
         self._sweeper = Sweeper(self.log, self.queue, (Role.AI, Role.INDEX))
 
     async def _answer(self, conversation: int) -> bool:

@@ -346,4 +346,4 @@ class Connection(WSListener):
         # Without anything under way it was sent before a reconnect: the ack went to nobody.
         if not device or not self._inflight or entry_type == EntryType.STATUS:
             return False
-        return device == f"{self.session.sender}/{self.session.device}"
+        return device == self.session.origin

@@ -191,7 +191,7 @@ class Hub:
 
     async def _standing(self, connection: Connection, head: Head, after: int) -> dict[str, Any]:
         session = connection.session
-        device = f"{session.sender}/{session.device}"
+        device = session.origin
         fields = standing(head, agent=session.is_agent)
         after = min(max(after, 0), head.last)
         fields["from"] = max(after, head.last - session.limits.replay) + 1
@@ -275,7 +275,7 @@ class Hub:
         session = connection.session
         preview = "" if session.is_agent else frame.preview[:500]
         out = Typing(frame.conversation, frame.on, preview, session.sender)
-        device = f"{session.sender}/{session.device}"
+        device = session.origin
         audience: Audience = "all" if session.is_agent else "agents"
         self.services.fanout.publish(
             Whisper(frame.conversation, MSGPACK.encode(out), audience, device=device)
@@ -334,7 +334,7 @@ class Hub:
             session = connection.session
             if whisper.audience != "all" and session.is_agent != (whisper.audience == "agents"):
                 continue
-            if whisper.device and whisper.device == f"{session.sender}/{session.device}":
+            if whisper.device and whisper.device == session.origin:
                 continue
             codec = connection.codec
             frame = frames.get(codec)

@@ -51,6 +51,11 @@ class Pipeline:
         """When to come back after `offer` refused."""
         return self._config.retry_after_ms
 
+    @property
+    def is_busy(self) -> bool:
+        """Does more wait than one commit takes?"""
+        return len(self._waiting) > self._config.batch // 4
+
     def offer(self, intent: Intent, reply: Reply | None) -> bool:
         """Take an intent, or say at once that there is no room (False: nothing was taken)."""
         if len(self._waiting) >= self._config.waiting or self._closing:
@@ -137,12 +142,19 @@ class Pipeline:
                 reply(exc)
 
     def _tell(self, decision: Decision) -> None:
+        entries, frames, device = decision.entries, decision.frames, decision.device
+        conversation = decision.intent.conversation
+        if len(entries) == 1:  # a plain message: most of all there are
+            entry = entries[0]
+            told: tuple[Told, ...] = (Told(entry.seq, entry.type, frames[0], device),)
+            self._fanout.publish(News(conversation, told, entry.type == EntryType.STATUS))
+            return
         told = tuple(
-            Told(entry.seq, entry.type, frame, decision.device)
-            for entry, frame in zip(decision.entries, decision.frames, strict=True)
+            Told(entry.seq, entry.type, frame, device)
+            for entry, frame in zip(entries, frames, strict=True)
         )
-        moved = any(entry.type == EntryType.STATUS for entry in decision.entries)
-        self._fanout.publish(News(decision.intent.conversation, told, moved))
+        moved = any(entry.type == EntryType.STATUS for entry in entries)
+        self._fanout.publish(News(conversation, told, moved))
 
     def _hint(self, heads: dict[int, Head]) -> None:
         for conversation, head in heads.items():

@@ -58,6 +58,7 @@ class Session:
         "device",
         "limits",
         "name",
+        "origin",
         "phase",
         "sender",
         "visitor",
@@ -68,6 +69,8 @@ class Session:
         self.phase = Phase.NEW
         self.sender = ""
         self.device = ""
+        self.origin = ""
+        """`sender/device`, once both are known: what entries of this connection carry."""
         self.visitor = ""
         self.conversation = 0
         self.agent = 0
@@ -86,11 +89,13 @@ class Session:
         """The token was good: a visitor, with the one conversation that is theirs."""
         self.phase, self.sender = Phase.READY, "v"
         self.visitor, self.conversation = visitor, conversation
+        self.origin = f"v/{self.device}"
 
     def become_agent(self, agent: int, name: str) -> None:
         """The ticket was good: an agent."""
         self.phase, self.sender = Phase.READY, f"a{agent}"
         self.agent, self.name = agent, name
+        self.origin = f"a{agent}/{self.device}"
 
     def close(self) -> None:
         """Nothing more is accepted."""

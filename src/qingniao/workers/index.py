@@ -6,7 +6,7 @@ that everything is counted once. It may lag under load; it never loses anything.
 
 import asyncio
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final, Protocol
 
 from qingniao.bus.base import WorkQueue
@@ -18,7 +18,7 @@ from qingniao.protocol.frames import Entry, EntryType
 from qingniao.storage.rollups import Rollup
 from qingniao.storage.rows import IndexRow
 
-__all__ = ["IndexWorker", "amounts_of", "row_of"]
+__all__ = ["IndexWorker", "add_amounts", "row_of"]
 
 _log: Final = get_logger("workers")
 _HOUR_MS: Final = 3_600_000
@@ -27,6 +27,14 @@ _GATHER_S: Final = 0.05
 _BATCH: Final = 500
 _READ: Final = 500
 _RETRY_S: Final = 1.0
+_TURN: Final = 500
+"""Entries counted in one turn of the loop: about 2 ms."""
+_BUSY_S: Final = 0.1
+_LAG_S: Final = 2.0
+"""How long the list may lag behind while messages wait to be stored: they come first."""
+
+
+_MESSAGES: Final = frozenset({EntryType.TEXT, EntryType.FILE, EntryType.ANSWER})
 
 
 class Index(Protocol):
@@ -44,7 +52,15 @@ class Index(Protocol):
 class IndexWorker:
     """Takes changed conversations in batches."""
 
-    def __init__(self, log: MessageLog, queue: WorkQueue, index: Index) -> None:
+    def __init__(
+        self,
+        log: MessageLog,
+        queue: WorkQueue,
+        index: Index,
+        is_busy: Callable[[], bool] = lambda: False,
+    ) -> None:
+        """`is_busy` says whether messages are waiting for the CPU; then lists lag a little."""
+        self._is_busy = is_busy
         self._message_log = log
         self._queue = queue
         self._index = index
@@ -53,7 +69,7 @@ class IndexWorker:
         """Project until cancelled."""
         while True:
             batch = {await self._queue.take(Role.INDEX)}
-            await asyncio.sleep(_GATHER_S)
+            await self._gather()
             # The rest is taken without waiting: an empty queue ends the batch.
             while len(batch) < _BATCH:
                 try:
@@ -67,12 +83,21 @@ class IndexWorker:
                 _log.warning("index_behind", reason=str(exc), conversations=len(batch))
                 await asyncio.sleep(_RETRY_S)  # their marks remain: the sweeper brings them again
 
+    async def _gather(self) -> None:
+        """Let changes gather, longer while there is more urgent work."""
+        await asyncio.sleep(_GATHER_S)
+        lag_s = _GATHER_S
+        while lag_s < _LAG_S and self._is_busy():
+            await asyncio.sleep(_BUSY_S)
+            lag_s += _BUSY_S
+
     async def project(self, conversations: Sequence[int]) -> None:
         """Bring these rows up to date."""
         heads = await self._message_log.heads(conversations)
         rows = [row_of(head) for head in heads.values()]
         known = await self._index.lasts(conversations)
         sums: Counter[tuple[int, str, str]] = Counter()
+        counted = 0
         for row in rows:
             after = known.get(row.id, 0)
             while after < row.last:
@@ -81,8 +106,12 @@ class IndexWorker:
                 if not entries:
                     break
                 for entry in entries:
-                    sums.update(amounts_of(entry))
+                    add_amounts(entry, sums)
                 after = entries[-1].seq
+                counted += len(entries)
+                if counted >= _TURN:
+                    counted = 0
+                    await asyncio.sleep(0)  # a backlog must not hold up the sockets
         amounts = [
             Rollup(hour=hour, metric=metric, label=label, value=value)
             for (hour, metric, label), value in sums.items()
@@ -111,17 +140,19 @@ def row_of(head: Head) -> IndexRow:
     )
 
 
-def amounts_of(entry: Entry) -> dict[tuple[int, str, str], int]:
-    """What one entry adds to the sums: (hour, metric, label) → amount."""
+def add_amounts(entry: Entry, sums: Counter[tuple[int, str, str]]) -> None:
+    """Count one entry: adds to `sums` by (hour, metric, label)."""
     hour = entry.time // _HOUR_MS
-    amounts: dict[tuple[int, str, str], int] = {}
     if entry.seq == 1:
-        amounts[hour, "conversations", ""] = 1
+        sums[hour, "conversations", ""] += 1
+    kind = entry.type
+    if kind in _MESSAGES:
+        sums[hour, "messages", entry.sender] += 1
+        return
     body = entry.body
-    if entry.type in (EntryType.TEXT, EntryType.FILE, EntryType.ANSWER):
-        amounts[hour, "messages", entry.sender] = 1
-    elif entry.type == EntryType.STATUS and isinstance(body, dict):
-        amounts[hour, f"became_{body['to']}", str(body.get("why", ""))] = 1
-    elif entry.type == EntryType.RATING and isinstance(body, dict):
-        amounts[hour, "ratings", str(body.get("score"))] = 1
-    return amounts
+    if not isinstance(body, dict):
+        return
+    if kind == EntryType.STATUS:
+        sums[hour, f"became_{body['to']}", str(body.get("why", ""))] += 1
+    elif kind == EntryType.RATING:
+        sums[hour, "ratings", str(body.get("score"))] += 1
