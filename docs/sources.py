@@ -84,10 +84,10 @@ def _spelled(name: ast.expr) -> Iterator[str]:
 
 
 def _dispatched() -> list[str]:
-    tree = ast.parse((SOURCE / "runtime.py").read_text("utf-8"))
     return [
         Role[call.args[0].attr].value
-        for call in ast.walk(tree)
+        for path in sorted((SOURCE / "runtime").glob("*.py"))
+        for call in ast.walk(ast.parse(path.read_text("utf-8")))
         if isinstance(call, ast.Call)
         and isinstance(call.func, ast.Name)
         and call.func.id == "Dispatcher"

@@ -1,0 +1,91 @@
+"""What stands around the AI worker: the flow it walks, and the ways in and out of it.
+
+Owns the published flow and the dispatcher; refuses to know a bot. Rule: a conversation's mark is
+cleared only when its head says that nothing is owed.
+"""
+
+import msgspec
+
+from qingniao.bus.base import Fanout, Whisper, WorkQueue
+from qingniao.chat.intake import Decision, Outcome, Summary
+from qingniao.chat.ports import MessageLog, Role
+from qingniao.errors import StartError
+from qingniao.flow.graph import Flow
+from qingniao.flow.plan import Plan, prepare
+from qingniao.flow.samples import AFTER_SALES
+from qingniao.flow.samples import read as read_sample_flow
+from qingniao.pipeline.pipeline import Pipeline
+from qingniao.protocol.codec import MSGPACK
+from qingniao.protocol.frames import Delta
+from qingniao.storage.flows import Flows
+from qingniao.storage.visitors import Visitors
+from qingniao.workers.ai import AIWorker
+from qingniao.workers.dispatch import Dispatcher
+from qingniao.workers.ports import Bots, Senses
+
+__all__ = ["Answering"]
+
+
+class Answering:
+    """The AI worker with everything it asks for."""
+
+    def __init__(
+        self,
+        log: MessageLog,
+        pipeline: Pipeline,
+        fanout: Fanout,
+        queue: WorkQueue,
+        *,
+        visitors: Visitors,
+        senses: Senses,
+        bot: Bots,
+        parallel: int,
+    ) -> None:
+        self._log = log
+        self._pipeline = pipeline
+        self._fanout = fanout
+        self._visitors = visitors
+        self._plan: Plan | None = None
+        self._worker = AIWorker(
+            log,
+            submit=self._submit,
+            publish_delta=self._publish_delta,
+            plan=self._current_plan,
+            senses=senses,
+            bot=bot,
+            locale=self._locale_of,
+        )
+        self.dispatcher = Dispatcher(Role.AI, queue, self._answer, parallel)
+
+    async def load_flow(self, flows: Flows) -> None:
+        """Walk what is published; before anything is, the sample. Call it before the first
+        conversation."""
+        row = await flows.published(AFTER_SALES)
+        flow = (
+            msgspec.convert(row.graph, Flow) if row is not None else read_sample_flow(AFTER_SALES)
+        )
+        self._plan = prepare(flow)
+
+    async def _answer(self, conversation: int) -> bool:
+        await self._worker.handle(conversation)
+        head = await self._log.head(conversation)
+        owes = head is not None and head.owes_bot
+        if not owes and head is not None:
+            await self._log.clear(Role.AI, [(conversation, head.last)])
+        return owes
+
+    async def _submit(self, intent: Outcome | Summary) -> Decision:
+        return await self._pipeline.submit(intent)
+
+    def _publish_delta(self, conversation: int, draft: int, offset: int, text: str) -> None:
+        frame = MSGPACK.encode(Delta(conversation, draft, offset, text))
+        self._fanout.publish(Whisper(conversation, frame))
+
+    def _current_plan(self) -> Plan:
+        if self._plan is None:
+            raise StartError("No flow is published.")
+        return self._plan
+
+    async def _locale_of(self, visitor: str) -> str:
+        found = await self._visitors.get(visitor)
+        return found.locale if found is not None else ""

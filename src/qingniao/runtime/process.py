@@ -1,0 +1,75 @@
+"""One process: what it needs of the machine, from the start until it is told to end.
+
+Owns signals, limits and the collector; refuses to know what is in the house. Rule: what is opened
+is closed, in reverse order, whatever fails in between; every background task belongs to the one
+`TaskGroup` of `serve`.
+"""
+
+import asyncio
+import gc
+import resource
+import signal
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Final
+
+from qingniao.config import Config
+from qingniao.errors import StartError
+from qingniao.log import get_logger
+from qingniao.runtime.house import House
+from qingniao.storage.first_run import FirstRun
+
+__all__ = ["Ready", "serve"]
+
+_log: Final = get_logger("runtime")
+
+Ready = Callable[[str, FirstRun | None], None]
+"""Called once with the URL, and the one-time password on the first start."""
+
+
+async def serve(config: Config, ready: Ready) -> None:
+    """Run everything in this process until SIGTERM or SIGINT. Raises `StartError`."""
+    async with AsyncExitStack() as stack:
+        _raise_file_limit()
+        await asyncio.to_thread(_prepare_folder, Path(config.data))
+        house = House(config)
+        first = await house.open(stack)
+        async with asyncio.TaskGroup() as tasks:
+            stop = asyncio.Event()
+            loop = asyncio.get_running_loop()
+            for number in (signal.SIGTERM, signal.SIGINT):
+                loop.add_signal_handler(number, stop.set)
+            jobs = [tasks.create_task(job) for job in house.jobs()]
+            url = await house.listen()
+            # What lives from here on is small and short-lived; old objects need no more looks.
+            gc.collect()
+            gc.freeze()
+            gc.set_threshold(10_000, 50, 1_000)
+            gc.enable()
+            ready(url, first)
+            await stop.wait()
+            _log.info("draining")
+            await house.drain()
+            for job in jobs:
+                job.cancel()
+
+
+def _prepare_folder(data: Path) -> None:
+    try:
+        data.mkdir(parents=True, exist_ok=True, mode=0o700)
+        probe = data / ".writable"
+        probe.write_bytes(b"")
+        probe.unlink()
+    except OSError as exc:
+        raise StartError(
+            f"The data folder {data} cannot be written ({exc.strerror}). Make it writable for "
+            "this user, free some space, or set QINGNIAO_DATA to another folder."
+        ) from exc
+
+
+def _raise_file_limit() -> None:
+    """Every connection is a file: use what the system allows."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft < hard:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
