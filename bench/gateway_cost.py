@@ -22,7 +22,7 @@ from qingniao.errors import StartError
 from qingniao.protocol.frames import EntryType
 from qingniao.replay.house import Api, OwnServer
 
-__all__ = ["GOALS", "compiled", "cpu_s", "measure", "pin"]
+__all__ = ["GOALS", "compiled", "cpu_s", "figures", "measure", "pin"]
 
 GOALS: Final = {
     "messages_per_s": Goal(">=", 40_000),
@@ -148,8 +148,13 @@ async def _load(program: Path, port: int, path: Path, seconds: int) -> dict[str,
     pin(child.pid, max(os.sched_getaffinity(0)))
     async with asyncio.timeout(seconds + 60):
         out, _ = await child.communicate()
-    names = ("acked", "delivered", "busy", "errors", "took_s", "p50_us", "p99_us")
-    return dict(zip(names, map(float, out.split()), strict=True))
+    return figures(out)
+
+
+def figures(printed: bytes) -> dict[str, float]:
+    """The last line of `chat_load load` by name."""
+    names = ("acked", "delivered", "busy", "errors", "took_s", "p50_us", "p99_us", "beats")
+    return dict(zip(names, map(float, printed.splitlines()[-1].split()), strict=True))
 
 
 async def _floor(program: Path, folder: Path, pairs: int, seconds: int) -> tuple[float, float]:

@@ -2,7 +2,7 @@
 
 Counted on real sockets through a byte-counting relay on loopback: a message of 120 bytes of text
 from a visitor whose conversation a person has, up and down, with the answer that says it is stored.
-HTTP is the same message as a POST with a browser's headers (no cookies), answered by a plain server.
+HTTP is the same message as a POST with a browser's headers, no cookies, to a plain server.
 """
 
 import asyncio

@@ -5,7 +5,8 @@
  *                                             `follow` 1 for agents; every connection keeps WINDOW sends
  *                                             unacked and sends the next one when an ack comes
  *
- * The load prints one line: acked delivered busy errors seconds p50_us p99_us.
+ * The load prints `up` when every connection is welcome, and one line at its end:
+ * acked delivered busy errors seconds p50_us p99_us beats. A WINDOW of 0 only answers heartbeats.
  * Frames are wire version 1 in MessagePack (docs/reference/protocol.md); clients mask with a key of 0.
  * Bounded: at most MAX_CONNECTIONS on loopback, ends by itself after SECONDS.
  */
@@ -36,7 +37,7 @@ typedef struct {
 
 static conn conns[MAX_CONNECTIONS];
 static int count;
-static uint64_t acked, delivered, busy, errors;
+static uint64_t acked, delivered, busy, errors, beats;
 static uint32_t *samples;
 static size_t sampled;
 
@@ -121,6 +122,15 @@ static void hear(conn *c, const uint8_t *p) {
         say(c);
         break;
     }
+    case 9: { /* ping: the server wants a sign of life */
+        uint8_t out[16], *q = out;
+        get_uint(p + 2, &v);
+        *q++ = 0x92; *q++ = 10;
+        q = put_uint(q, v);
+        send_frame(c->fd, out, q - out, 1);
+        beats++;
+        break;
+    }
     case 34: busy++; say(c); c->n--; break;
     case 35: delivered++; break;
     case 39: errors++; if (errors < 5) fprintf(stderr, "error frame from the server\n"); break;
@@ -161,7 +171,7 @@ static void serve_frame(conn *c, const uint8_t *p, size_t size) {
 
 /* Takes whole frames out of the buffer. Returns 0 when the other side is gone. */
 static int drain(conn *c, int is_server) {
-    ssize_t got = recv(c->fd, c->in + c->have, IN - c->have, 0);
+    ssize_t got = recv(c->fd, c->in + c->have, (is_server || c->window ? IN : 2048) - c->have, 0);
     if (got <= 0) return got < 0 && errno == EAGAIN;
     c->have += got;
     size_t at = 0;
@@ -222,7 +232,8 @@ static void load(int port, const char *path, double seconds, int window) {
     while (count < MAX_CONNECTIONS &&
            fscanf(file, "%255s %d %d", token, &conns[count].conversation, &conns[count].follow) == 3) {
         conn *c = &conns[count++];
-        c->in = malloc(IN);
+        c->window = window;
+        c->in = malloc(window ? IN : 2048);
         handshake(c, port, token);
         struct epoll_event event = {.events = EPOLLIN, .data.ptr = c};
         epoll_ctl(poll, EPOLL_CTL_ADD, c->fd, &event);
@@ -237,6 +248,8 @@ static void load(int port, const char *path, double seconds, int window) {
             for (int i = 0; i < count; i++)
                 for (int k = 0; k < window; k++) say(&conns[i]);
             acked = delivered = 0;
+            printf("up\n");
+            fflush(stdout);
         }
         if (start && now > end) break;
         int ready = epoll_wait(poll, events, 512, 10);
@@ -247,8 +260,8 @@ static void load(int port, const char *path, double seconds, int window) {
     }
     double took = (now_us() - start) / 1e6;
     qsort(samples, sampled, sizeof *samples, by_size);
-    printf("%lu %lu %lu %lu %.3f %u %u\n", acked, delivered, busy, errors, took,
-           sampled ? samples[sampled / 2] : 0, sampled ? samples[sampled * 99 / 100] : 0);
+    printf("%lu %lu %lu %lu %.3f %u %u %lu\n", acked, delivered, busy, errors, took,
+           sampled ? samples[sampled / 2] : 0, sampled ? samples[sampled * 99 / 100] : 0, beats);
 }
 
 static void serve(int port) {
