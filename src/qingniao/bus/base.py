@@ -16,6 +16,7 @@ __all__ = [
     "News",
     "Presence",
     "Published",
+    "Returned",
     "SignOut",
     "Told",
     "Whisper",
@@ -74,7 +75,13 @@ class Attendance(Struct, frozen=True, gc=False):
     """The agent's name, when it may have changed."""
 
 
-Published = News | Whisper | SignOut | Attendance
+class Returned(Struct, frozen=True, gc=False):
+    """A visitor whose conversation waits has connected: they want to hear their place."""
+
+    conversation: int
+
+
+Published = News | Whisper | SignOut | Attendance | Returned
 
 
 class Fanout(Protocol):

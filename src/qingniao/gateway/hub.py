@@ -10,7 +10,16 @@ from typing import Any, Final
 
 import msgspec
 
-from qingniao.bus.base import Attendance, Audience, News, Published, SignOut, Told, Whisper
+from qingniao.bus.base import (
+    Attendance,
+    Audience,
+    News,
+    Published,
+    Returned,
+    SignOut,
+    Told,
+    Whisper,
+)
 from qingniao.chat.head import Head
 from qingniao.chat.view import AGENTS_ONLY, for_visitor, standing
 from qingniao.gateway.connection import Connection, Request
@@ -174,6 +183,8 @@ class Hub:
             self.inbox.join(connection)
         for conversation, fields in standings:
             await self._join(connection, conversation, fields["from"] - 1)
+            if fields["status"] == "waiting" and not who.agent:
+                self.services.fanout.publish(Returned(conversation))
 
     def _replace(self, connection: Connection, who: Who) -> None:
         key = (who.visitor or connection.session.sender, connection.session.device)

@@ -12,7 +12,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from qingniao.bus.base import Attendance, Fanout, News, Presence, Published, Whisper
+from qingniao.bus.base import Attendance, Fanout, News, Presence, Published, Returned, Whisper
 from qingniao.chat.head import Head
 from qingniao.chat.intake import Decision, Intent, Move
 from qingniao.chat.lifecycle import Event, Status, Why
@@ -109,9 +109,8 @@ class AssignmentWorker:
             self._wake.set()
         elif type(item) is Attendance:
             self._wake.set()
-        elif type(item) is Whisper and item.lists and item.conversation in self._told:
-            # The visitor may just have come back: tell them their place again.
-            del self._told[item.conversation]
+        elif type(item) is Returned:
+            self._told.pop(item.conversation, None)
             self._wake.set()
 
     async def tick(self) -> None:
