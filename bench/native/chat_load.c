@@ -89,16 +89,20 @@ static void send_frame(int fd, const uint8_t *payload, size_t size, int masked) 
     write_all(fd, out, at + size);
 }
 
-static void say(conn *c) {
+static void say_again(conn *c, uint32_t n) {
     uint8_t out[512], *p = out;
-    c->n++;
-    c->sent_at[c->n % WINDOW_MAX] = now_us();
     *p++ = 0x95; *p++ = 4;
     p = put_uint(p, c->conversation);
-    p = put_uint(p, c->n);
+    p = put_uint(p, n);
     *p++ = 1; *p++ = 0xd9; *p++ = TEXT;
     memset(p, 'x', TEXT);
     send_frame(c->fd, out, p + TEXT - out, 1);
+}
+
+static void say(conn *c) {
+    c->n++;
+    c->sent_at[c->n % WINDOW_MAX] = now_us();
+    say_again(c, c->n);
 }
 
 /* One server frame at a client. */
@@ -131,7 +135,11 @@ static void hear(conn *c, const uint8_t *p) {
         beats++;
         break;
     }
-    case 34: busy++; say(c); c->n--; break;
+    case 34: /* busy: the same n again, which the server wants before what follows it */
+        get_uint(get_uint(p + 2, &v), &n);
+        busy++;
+        say_again(c, n);
+        break;
     case 35: delivered++; break;
     case 39: errors++; if (errors < 5) fprintf(stderr, "error frame from the server\n"); break;
     case 40: errors++; break;
