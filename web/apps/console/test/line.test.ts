@@ -58,9 +58,15 @@ test('the changes of hands tell names, waits and why', () => {
     entry(2, 9_000, { from: 'waiting', to: 'open', why: 'took', by: 'a3', agent: zhou }),
     entry(3, 20_000, { from: 'open', to: 'closed', why: 'closed', by: 'a3' }),
   ]);
-  expect(story.handedOver).toBe('angry');
+  expect([story.handedOver, story.given]).toEqual(['angry', '']);
   expect([...story.waits]).toEqual([[2, 8_000]]);
   expect(story.names.get('a3')).toBe('周宁');
+});
+
+test('who has it keeps why they got it', () => {
+  const body = { from: 'waiting', to: 'open', why: 'least_busy', by: 's', agent: zhou };
+  const entry = { conversation: 7, seq: 2, time: 9_000, sender: 's', type: 4, body };
+  expect(storyOf([entry]).given).toBe('least_busy');
 });
 
 test('a trace reads as the way through the flow, without what always happens', () => {

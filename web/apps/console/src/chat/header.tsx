@@ -16,7 +16,7 @@ import { Icon } from '../parts/icon.tsx';
 import { useNow } from '../parts/now.ts';
 import { goBack, navigate } from '../router/router.ts';
 import { useIsPhone } from '../shell/width.ts';
-import { storyOf } from './story.ts';
+import { type Story, storyOf } from './story.ts';
 
 interface HeaderProps {
   readonly id: number;
@@ -27,7 +27,7 @@ interface HeaderProps {
 
 export function Header({ id, view, row, me }: HeaderProps) {
   const { t, i18n } = useTranslation();
-  const { handedOver } = storyOf(useView(id).entries);
+  const story = storyOf(useView(id).entries);
   // On a phone the conversation is the page; elsewhere it is a part of the inbox.
   const Name = useIsPhone() ? 'h1' : 'h2';
   const now = useNow(1_000);
@@ -55,7 +55,7 @@ export function Header({ id, view, row, me }: HeaderProps) {
               <span className="clip">{name}</span>
               <StatusChip status={row.status} />
             </Name>
-            <p className="chat-why clip">{whoHas(row, handedOver, me, now, t, i18n.language)}</p>
+            <p className="chat-why clip">{whoHas(row, story, me, now, t, i18n.language)}</p>
           </div>
           <Buttons row={row} me={me} />
         </>
@@ -75,13 +75,13 @@ export function Header({ id, view, row, me }: HeaderProps) {
 /** Who has it and why, in one line. */
 function whoHas(
   row: InboxItem,
-  handedOver: string,
+  story: Story,
   me: number,
   now: number,
   t: TFunction,
   locale: string,
 ): string {
-  const why = reasons(row, handedOver)
+  const why = reasons(row, story)
     .map((reason) => whyText(reason, t))
     .join(' · ');
   const has = why !== '';
@@ -104,9 +104,11 @@ function whoHas(
 }
 
 /** Why it came to people, and why to this one. */
-function reasons(row: InboxItem, handedOver: string): string[] {
+function reasons(row: InboxItem, { handedOver, given }: Story): string[] {
   const own = row.why ?? '';
-  return [...new Set([handedOver, own])].filter((reason) => reason !== '' && reason !== 'took');
+  return [...new Set([handedOver, own, given])].filter(
+    (reason) => reason !== '' && reason !== 'took',
+  );
 }
 
 function Buttons({ row, me }: { row: InboxItem; me: number }) {

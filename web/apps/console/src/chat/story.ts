@@ -12,12 +12,15 @@ export interface Story {
   readonly waits: ReadonlyMap<number, number>;
   /** Why it last came to people; empty when it never did. */
   readonly handedOver: string;
+  /** Why it went to the person who has it; empty when nobody does. */
+  readonly given: string;
 }
 
 export function storyOf(entries: readonly Entry[]): Story {
   const names = new Map<string, string>();
   const waits = new Map<number, number>();
   let handedOver = '';
+  let given = '';
   let since: number | null = null;
   for (const entry of entries) {
     const status = entry.type === EntryType.STATUS ? statusOf(entry.body) : null;
@@ -26,6 +29,7 @@ export function storyOf(entries: readonly Entry[]): Story {
     if (since !== null) waits.set(entry.seq, entry.time - since);
     since = status.to === 'waiting' ? entry.time : null;
     if (status.to === 'waiting') handedOver = status.why;
+    given = status.to === 'open' ? status.why : '';
   }
-  return { names, waits, handedOver };
+  return { names, waits, handedOver, given };
 }

@@ -5,6 +5,7 @@ import { useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { listUsers } from '../api/calls.ts';
 import type { Teammate } from '../api/types.ts';
+import { useLink } from '../live/context.tsx';
 import { Avatar } from '../parts/avatar.tsx';
 import { Blank } from '../parts/blank.tsx';
 import { Fault } from '../parts/fault.tsx';
@@ -62,6 +63,8 @@ export function TeamPage() {
 
 function Table({ users, me }: { users: readonly Teammate[]; me: number }) {
   const { t } = useTranslation();
+  // The list may be older than our own connection.
+  const isHere = useLink().phase === 'online';
   return (
     <table className="team">
       <thead>
@@ -88,7 +91,7 @@ function Table({ users, me }: { users: readonly Teammate[]; me: number }) {
             </td>
             <td>{t(`team.${user.role}`)}</td>
             <td>
-              <State user={user} />
+              <State user={user} isOnline={user.online || (user.id === me && isHere)} />
             </td>
           </tr>
         ))}
@@ -97,11 +100,11 @@ function Table({ users, me }: { users: readonly Teammate[]; me: number }) {
   );
 }
 
-function State({ user }: { user: Teammate }) {
+function State({ user, isOnline }: { user: Teammate; isOnline: boolean }) {
   const { t } = useTranslation();
   return (
-    <span className={user.online ? 'team-state team-online' : 'team-state'}>
-      {t(user.online ? 'team.online' : 'team.offline')}
+    <span className={isOnline ? 'team-state team-online' : 'team-state'}>
+      {t(isOnline ? 'team.online' : 'team.offline')}
       {!user.accepting && <span className="team-paused">{t('team.paused')}</span>}
     </span>
   );
