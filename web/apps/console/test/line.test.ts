@@ -65,7 +65,15 @@ test('the changes of hands tell names, waits and why', () => {
 
 test('who has it keeps why they got it', () => {
   const body = { from: 'waiting', to: 'open', why: 'least_busy', by: 's', agent: zhou };
-  const entry = { conversation: 7, seq: 2, time: 9_000, sender: 's', type: 4, body };
+  const entry = {
+    kind: Kind.ENTRY,
+    conversation: 7,
+    seq: 2,
+    time: 9_000,
+    sender: 's',
+    type: 4,
+    body,
+  } as const;
   expect(storyOf([entry]).given).toBe('least_busy');
 });
 
