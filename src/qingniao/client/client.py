@@ -91,8 +91,9 @@ class Client:
 
     async def ready(self, timeout_s: float = 30) -> None:
         """Wait for `welcome`. Raises `Closed` when the server says to stop, or `TimeoutError`."""
-        async with asyncio.timeout(timeout_s):
-            await self._ready.wait()
+        if self._connection.ended is None:
+            async with asyncio.timeout(timeout_s):
+                await self._ready.wait()
         if self._connection.ended is not None:
             raise self._connection.ended
 

@@ -143,6 +143,9 @@ async def test_waiting_message_ends_when_told_to_stop(house: GatewayHouse) -> No
         connection.bye(Bye(Close.SIGNED_OUT, "This session has ended."))
         with pytest.raises(Closed, match="ended"):
             await waiting
+        async with asyncio.timeout(1):  # and nobody waits for a welcome that cannot come
+            with pytest.raises(Closed, match="ended"):
+                await client.ready()
 
 
 async def test_close_frame_without_a_bye_is_enough_to_stop(house: GatewayHouse) -> None:

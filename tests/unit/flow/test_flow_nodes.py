@@ -297,5 +297,5 @@ def test_wrong_settings_are_said_in_a_sentence(kind: str, changes: dict[str, Any
 
 
 def test_a_kind_that_waits_for_nothing_says_so() -> None:
-    with pytest.raises(NotImplementedError, match="say waits for nothing"):
+    with pytest.raises(RuntimeError, match="say waits for nothing"):
         resume("say", TimedOut())

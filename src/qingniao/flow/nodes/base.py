@@ -102,7 +102,7 @@ class Kind(ABC, Generic[S]):
 
     def resume(self, settings: S, scene: Scene, event: Event) -> Act:
         """What the node waited for is here, or a failure instead of it. For kinds that wait."""
-        raise NotImplementedError(f"{self.name} waits for nothing")
+        raise RuntimeError(f"{self.name} waits for nothing, so nothing can resume it")
 
 
 def text_faults(texts: Texts, what: str) -> Iterator[str]:
