@@ -3,7 +3,7 @@
  * name, and the demo shop. Rule: a build that is too heavy is a build that failed.
  */
 
-import { readFileSync, rmSync } from 'node:fs';
+import { readdirSync, readFileSync, rmSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { build } from 'vite';
 import { Close, Code } from '../../packages/protocol/src/codes.ts';
@@ -29,7 +29,8 @@ const trimTokens = {
   enforce: 'pre',
   transform: (code, id) => {
     if (!id.includes('tokens.css')) return null;
-    const used = new Set(readFileSync(`${here}src/panel.css`, 'utf8').match(/--qn-[\w-]+/g));
+    const parts = readdirSync(`${here}src/panel`).map((part) => `${here}src/panel/${part}`);
+    const used = new Set(parts.flatMap((part) => readFileSync(part, 'utf8').match(/--qn-[\w-]+/g)));
     return code
       .replace(/\/\*[\s\S]*?\*\//g, '')
       .replace(/:root\[data-theme="dark"\] \{[^}]*\}/, '')
