@@ -53,7 +53,7 @@ class Pipeline:
 
     @property
     def is_busy(self) -> bool:
-        """Does more wait than one commit takes?"""
+        """Do enough wait (a quarter of a commit) for the CPU to be better spent on them?"""
         return len(self._waiting) > self._config.batch // 4
 
     def offer(self, intent: Intent, reply: Reply | None) -> bool:
