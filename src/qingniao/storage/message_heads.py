@@ -21,10 +21,7 @@ from qingniao.chat.ports import Role
 from qingniao.storage.message_engine import Engine
 from qingniao.storage.message_keys import entry_of, head_key, mark_key, origin_of
 
-__all__ = ["HEADS_KEPT", "Heads", "owes"]
-
-HEADS_KEPT: Final = 20_000
-"""Heads in memory, about 1 KB each; the ones loaded first go first (policy: drop_oldest)."""
+__all__ = ["Heads", "owes"]
 
 _encode: Final = msgspec.msgpack.Encoder().encode
 _decode_head: Final = msgspec.msgpack.Decoder(Head).decode
@@ -42,9 +39,10 @@ def owes(head: Head, role: Role) -> bool:
 class Heads:
     """The heads of the conversations that were of interest last, and the marks of all."""
 
-    def __init__(self, engine: Engine, snapshot_every: int) -> None:
+    def __init__(self, engine: Engine, snapshot_every: int, kept: int) -> None:
         self._engine = engine
         self._snapshot_every = snapshot_every
+        self._kept = kept
         self._heads: dict[int, Head] = {}
         self._snapshots: dict[int, int] = {}
         self._unsaved: set[int] = set()
@@ -156,10 +154,10 @@ class Heads:
 
     def evict(self) -> None:
         """Keep the bound."""
-        surplus = len(self._heads) - HEADS_KEPT
+        surplus = len(self._heads) - self._kept
         if surplus <= 0:
             return
-        for conversation in list(self._heads)[: surplus + HEADS_KEPT // 10]:
+        for conversation in list(self._heads)[: surplus + self._kept // 10]:
             if conversation not in self._unsaved:
                 del self._heads[conversation]
                 self._snapshots.pop(conversation, None)

@@ -21,6 +21,7 @@ from qingniao.chat.head import DEVICES_KEPT, Head, fold
 from qingniao.chat.intake import Decision, Intent, Message, Rename, decide
 from qingniao.chat.ports import Role
 from qingniao.errors import StorageError
+from qingniao.metrics import Reading
 from qingniao.protocol.codes import Code
 from qingniao.protocol.frames import Entry
 from qingniao.storage.message_engine import Engine
@@ -34,8 +35,10 @@ from qingniao.storage.message_keys import (
     record_of,
 )
 
-__all__ = ["SNAPSHOT_EVERY", "RocksMessageLog"]
+__all__ = ["HEADS_KEPT", "SNAPSHOT_EVERY", "RocksMessageLog"]
 
+HEADS_KEPT: Final = 20_000
+"""Heads in memory, when nobody says another number."""
 SNAPSHOT_EVERY: Final = 16
 """Entries after which a head is written although the conversation did not change hands."""
 
@@ -46,11 +49,13 @@ _decode_device: Final = msgspec.msgpack.Decoder(tuple[int, int]).decode
 class RocksMessageLog:
     """`chat.ports.MessageLog` for one process. Open it once per data folder."""
 
-    def __init__(self, path: Path, *, snapshot_every: int = SNAPSHOT_EVERY) -> None:
+    def __init__(
+        self, path: Path, *, snapshot_every: int = SNAPSHOT_EVERY, heads: int = HEADS_KEPT
+    ) -> None:
         """Raises `StartError` when the folder is in use, read-only, full or damaged."""
         # A failed batch may be on disk after all: its senders send again and are acked.
         self._engine = Engine(path, on_reopened=lambda: self._heads.reload_all())
-        self._heads = Heads(self._engine, snapshot_every)
+        self._heads = Heads(self._engine, snapshot_every, heads)
         self._in_flight: dict[int, Head] = {}
 
     async def commit(self, intents: Sequence[Intent], now_ms: int) -> list[Decision]:
@@ -190,6 +195,10 @@ class RocksMessageLog:
                 batch.delete(mark_key(role, conversation))
         if not batch.is_empty():
             await self._engine.write(batch, sync=False)
+
+    def readings(self) -> Iterable[Reading]:
+        """For `metrics`."""
+        yield "gauge", "heads", "Conversations whose state is in memory.", len(self._heads)
 
     async def close(self) -> None:
         """See `MessageLog.close`."""
