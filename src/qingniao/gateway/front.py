@@ -12,7 +12,7 @@ import re
 from collections.abc import Callable
 from typing import Any, Final
 
-from picows import WSUpgradeRequest, WSUpgradeResponse
+from picows import WSUpgradeRequest
 from picows.common import WSUpgradeResponseWithListener
 from picows.picows import WSAutoPingStrategy, WSProtocol  # type: ignore[attr-defined]
 from uvicorn.config import Config as UvicornConfig
@@ -20,8 +20,8 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
 from qingniao.gateway.connection import Connection
+from qingniao.gateway.handshake import answer
 from qingniao.gateway.hub import Hub
-from qingniao.protocol.codec import SUBPROTOCOLS
 
 __all__ = ["Front"]
 
@@ -67,20 +67,13 @@ class Front:
         return HttpToolsProtocol(self._http, self.http_state, {})
 
     def _listen(self, request: WSUpgradeRequest) -> Any:
-        offered = request.headers.get("Sec-WebSocket-Protocol", "")
-        for name in (part.strip() for part in offered.split(",")):
-            codec = SUBPROTOCOLS.get(name)
-            if codec is not None:
-                services = self._hub.services
-                limits = services.wire.limits(agent=False)
-                connection = Connection(self._hub, codec, limits, services.clock())
-                accept = WSUpgradeResponse.create_101_response({"Sec-WebSocket-Protocol": name})
-                return WSUpgradeResponseWithListener(accept, connection)
-        names = ", ".join(SUBPROTOCOLS)
-        refuse = WSUpgradeResponse.create_error_response(
-            400, f"Ask for one of these subprotocols: {names}\n".encode()
-        )
-        return WSUpgradeResponseWithListener(refuse, None)
+        codec, response = answer(request)
+        connection: Connection | None = None
+        if codec is not None:
+            services = self._hub.services
+            limits = services.wire.limits(agent=False)
+            connection = Connection(self._hub, codec, limits, services.clock())
+        return WSUpgradeResponseWithListener(response, connection)
 
 
 class _Peek(asyncio.Protocol):
