@@ -14,6 +14,9 @@ from qingniao.gateway.ports import GatewayServices
 __all__ = ["GatewayServer"]
 
 _BACKLOG: Final = 4_096
+_GOODBYE_TURN_S: Final = 0.01
+_GOODBYE_TURNS: Final = 50
+"""How often it is looked whether every client has answered the closing handshake at the end."""
 
 
 class GatewayServer:
@@ -62,7 +65,17 @@ class GatewayServer:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         for http in list(self._front.http_state.connections):
             http.shutdown()
-        # One turn of the loop lets closing frames leave.
+        await self._goodbye()
+
+    async def _goodbye(self) -> None:
+        # Closing frames leave and are answered: no reader finds its socket reset before them.
+        for _ in range(_GOODBYE_TURNS):
+            if not self.hub.connections:
+                break
+            await asyncio.sleep(_GOODBYE_TURN_S)
+        for connection in list(self.hub.connections):
+            connection.cut()
+        # One turn of the loop lets the last of HTTP leave, and what was cut be known.
         await asyncio.sleep(0.05)
 
 
