@@ -23,6 +23,13 @@ settings.register_profile(
     database=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )
+# For hours of looking: `pytest tests/property -k … --hypothesis-profile long --timeout 0`.
+settings.register_profile(
+    "long",
+    settings.get_profile("suite"),
+    derandomize=False,
+    max_examples=20_000,
+)
 settings.load_profile("suite")
 
 

@@ -9,10 +9,20 @@ import asyncio
 from collections import deque
 from typing import TYPE_CHECKING, Final
 
-from picows import WSCloseCode, WSFrame, WSListener, WSMsgType, WSTransport
+from picows import WSFrame, WSListener, WSMsgType, WSTransport
 
 from qingniao.chat.intake import Decision, Message
 from qingniao.errors import StorageError
+from qingniao.gateway.assembly import (
+    BAD_UTF8,
+    NESTED,
+    NOTHING_TO_CONTINUE,
+    RESERVED_BIT,
+    Assembly,
+    answer_to_close,
+    is_utf8,
+    reason,
+)
 from qingniao.gateway.framing import framed
 from qingniao.gateway.requests import Request
 from qingniao.log import get_logger
@@ -52,6 +62,13 @@ _LINGER_S: Final = 5.0
 _REST_MAX_MS: Final = 1_000
 """Reading goes on after this time at the latest: a heartbeat must not wait for ever."""
 
+# Looked up once: on the enumeration it would cost as much as the rest of a frame's dispatch.
+_BINARY: Final = WSMsgType.BINARY
+_TEXT: Final = WSMsgType.TEXT
+_CONTINUATION: Final = WSMsgType.CONTINUATION
+_CLOSE: Final = WSMsgType.CLOSE
+_PING: Final = WSMsgType.PING
+
 
 class Connection(WSListener):
     """A client's socket. Created by the front, known to the hub, beaten by the heart."""
@@ -67,7 +84,6 @@ class Connection(WSListener):
         "_paused",
         "_requests",
         "_socket",
-        "_text",
         "born",
         "codec",
         "entries",
@@ -103,8 +119,7 @@ class Connection(WSListener):
         self.is_present = False
         self._inflight = self._frames = 0
         self._paused = self._is_resting = False
-        self._parts: bytearray | None = None
-        self._text = False
+        self._parts: Assembly | None = None
         self._requests: deque[Request] | None = None
         self._asking = False
 
@@ -128,39 +143,58 @@ class Connection(WSListener):
         if self.seen != beat:
             self.seen = beat
             self._frames = 0
-        if kind is WSMsgType.BINARY or kind is WSMsgType.TEXT:
+        if self.transport is None:  # closed by us: nothing counts but the answer to it
+            if kind is _CLOSE:
+                transport.disconnect()
+        elif frame.rsv1 or frame.rsv2 or frame.rsv3:
+            self.bye(Bye(*RESERVED_BIT))
+        elif kind is _BINARY or kind is _TEXT:
             if self._parts is not None:
-                return self.bye(Bye(Close.MALFORMED, "A message began inside another."))
-            if frame.fin:
-                if frame.payload_size > self.session.limits.frame_bytes:
-                    return self._too_large()
-                return self._receive(frame.get_payload_as_bytes(), kind is WSMsgType.TEXT)
-            self._parts = bytearray()
-            self._text = kind is WSMsgType.TEXT
+                self.bye(Bye(*NESTED))
+            elif not frame.fin:
+                self._parts = Assembly(is_text=kind is _TEXT)
+                self._append(frame)
+            elif frame.payload_size > self.session.limits.frame_bytes:
+                self._too_large()
+            else:
+                self._receive(frame.get_payload_as_bytes(), kind is _TEXT)
+        elif kind is _CONTINUATION:
             self._append(frame)
-        elif kind is WSMsgType.CONTINUATION:
-            self._append(frame)
-        elif kind is WSMsgType.CLOSE:
+        elif kind is _CLOSE:
             self._answer_close(transport, frame)
-        elif kind is WSMsgType.PING:
-            transport.send_pong(frame.get_payload_as_bytes())
+        elif kind is _PING:
+            self._answer_ping(transport, frame)
+
+    def _answer_ping(self, transport: WSTransport, frame: WSFrame) -> None:
+        # Whoever pings and never reads must not fill the memory with pongs.
+        waiting = transport.underlying_transport.get_write_buffer_size()
+        if waiting > self.hub.outboxes.limit:
+            return self.bye_slow()
+        if self._floods():
+            return None
+        self.uncork()  # a pong says that everything before the ping was dealt with
+        transport.send_pong(frame.get_payload_as_bytes())
+        return None
 
     def _answer_close(self, transport: WSTransport, frame: WSFrame) -> None:
-        # 1005 stands for "no code was sent" and must not be sent itself.
-        code = frame.get_close_code() if frame.payload_size else WSCloseCode.OK
-        transport.send_close(code)
-        transport.disconnect()
+        self.session.close()
+        self.uncork()
+        self.transport = None
+        transport.send_close(answer_to_close(frame.get_payload_as_bytes()))  # type: ignore[arg-type]
+        self._leave(transport)
 
     def _append(self, frame: WSFrame) -> None:
         parts = self._parts
         if parts is None:
-            return self.bye(Bye(Close.MALFORMED, "A continuation of nothing."))
-        if len(parts) + frame.payload_size > self.session.limits.frame_bytes:
-            return self._too_large()
-        parts += frame.get_payload_as_bytes()
+            return self.bye(Bye(*NOTHING_TO_CONTINUE))
+        fault = parts.add(frame.get_payload_as_bytes(), self.session.limits.frame_bytes)
+        if fault is not None:
+            self._parts = None
+            return self.bye(Bye(*fault))
         if frame.fin:
             self._parts = None
-            self._receive(bytes(parts), self._text)
+            self._receive(parts.message(), parts.is_text)
+        return None
 
     def _too_large(self) -> None:
         limit = self.session.limits.frame_bytes
@@ -172,6 +206,8 @@ class Connection(WSListener):
         if is_text is self.codec.is_binary:
             kind = "binary" if self.codec.is_binary else "text"
             return self.bye(Bye(Close.MALFORMED, f"This subprotocol uses {kind} messages."))
+        if is_text and not is_utf8(data):
+            return self.bye(Bye(*BAD_UTF8))
         try:
             frame = self.codec.up(data)
         except Malformed as exc:
@@ -354,8 +390,10 @@ class Connection(WSListener):
         """Hand what this turn of the loop has written to the socket."""
         corked, self._corked = self._corked, None
         self._corked_bytes = 0
-        if corked and self._socket is not None:
-            self._socket.write(corked[0] if len(corked) == 1 else b"".join(corked))
+        socket, transport = self._socket, self.transport
+        if not corked or socket is None or transport is None or transport.is_close_frame_sent:
+            return  # nothing may follow a close frame, be it ours or one of picows' parser
+        socket.write(corked[0] if len(corked) == 1 else b"".join(corked))
 
     def write_entry(self, data: bytes) -> None:
         """The same for an entry frame, which `pong` counts."""
@@ -368,7 +406,7 @@ class Connection(WSListener):
         self.bye(Bye(Close.SLOW, "You did not read fast enough; resume."))
 
     def bye(self, frame: Bye) -> None:
-        """Say why and close."""
+        """Say why and close. Codes below 3000 are WebSocket's own and come without a `bye`."""
         transport = self.transport
         if transport is None:
             return
@@ -376,13 +414,26 @@ class Connection(WSListener):
         self.uncork()
         self.transport = None
         self.hub.closing(self, frame.code)
-        kind = WSMsgType.BINARY if self.codec.is_binary else WSMsgType.TEXT
-        transport.send(kind, self.codec.encode(frame))
-        transport.send_close(frame.code, frame.text.encode()[:120])  # type: ignore[arg-type]
+        if frame.code >= Close.SHUTDOWN:
+            kind = _BINARY if self.codec.is_binary else _TEXT
+            transport.send(kind, self.codec.encode(frame))
+        transport.send_close(frame.code, reason(frame.text))  # type: ignore[arg-type]
+        if self._paused or self._is_resting:
+            # The client's answer is behind what we had stopped reading.
+            self._paused = self._is_resting = False
+            transport.underlying_transport.resume_reading()
+        asyncio.get_running_loop().call_later(_LINGER_S, self.cut)
+
+    def _leave(self, transport: WSTransport) -> None:
+        """Both have said goodbye: close the socket once everything is written."""
         transport.disconnect()
-        socket = transport.underlying_transport
-        if socket.get_write_buffer_size():
-            asyncio.get_running_loop().call_later(_LINGER_S, socket.abort)
+        if transport.underlying_transport.get_write_buffer_size():
+            asyncio.get_running_loop().call_later(_LINGER_S, self.cut)
+
+    def cut(self) -> None:
+        """Drop the socket without another word."""
+        if self._socket is not None:
+            self._socket.abort()
 
     def _pause(self) -> None:
         if self.transport is not None:

@@ -13,7 +13,7 @@ import resource
 from collections.abc import Iterable
 from typing import Any, Final
 
-from picows import WSUpgradeRequest, WSUpgradeResponse
+from picows import WSUpgradeRequest
 from picows.common import WSUpgradeResponseWithListener
 from picows.picows import WSAutoPingStrategy, WSProtocol  # type: ignore[attr-defined]
 from uvicorn.config import Config as UvicornConfig
@@ -21,10 +21,10 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
 from qingniao.gateway.connection import Connection
+from qingniao.gateway.handshake import answer
 from qingniao.gateway.hub import Hub
 from qingniao.gateway.lobby import Lobby
 from qingniao.metrics import Reading
-from qingniao.protocol.codec import SUBPROTOCOLS
 
 __all__ = ["Front"]
 
@@ -95,20 +95,13 @@ class Front:
         yield from self.lobby.readings()
 
     def _listen(self, request: WSUpgradeRequest, network: str) -> Any:
-        offered = request.headers.get("Sec-WebSocket-Protocol", "")
-        for name in (part.strip() for part in offered.split(",")):
-            codec = SUBPROTOCOLS.get(name)
-            if codec is not None:
-                services = self.hub.services
-                limits = services.wire.limits(agent=False)
-                connection = Connection(self.hub, codec, limits, services.clock(), network)
-                accept = WSUpgradeResponse.create_101_response({"Sec-WebSocket-Protocol": name})
-                return WSUpgradeResponseWithListener(accept, connection)
-        names = ", ".join(SUBPROTOCOLS)
-        refuse = WSUpgradeResponse.create_error_response(
-            400, f"Ask for one of these subprotocols: {names}\n".encode()
-        )
-        return WSUpgradeResponseWithListener(refuse, None)
+        codec, response = answer(request)
+        connection: Connection | None = None
+        if codec is not None:
+            services = self.hub.services
+            limits = services.wire.limits(agent=False)
+            connection = Connection(self.hub, codec, limits, services.clock(), network)
+        return WSUpgradeResponseWithListener(response, connection)
 
 
 class _Peek(asyncio.Protocol):
@@ -168,13 +161,15 @@ class _Peek(asyncio.Protocol):
         network = addresses.network(str(peer[0]), bytes(self._head))
         if wait_ms := addresses.refusal(network):
             self._refuse(_TOO_MANY, wait_ms)
-        elif not front.lobby.enter(lambda: self._upgrade(network)):
+        elif not front.lobby.enter(lambda is_open: self._upgrade(network, is_open)):
             self._refuse(_NO_ROOM, _COME_BACK_MS)
 
-    def _upgrade(self, network: str) -> None:
+    def _upgrade(self, network: str, is_open: bool) -> None:
+        if not is_open:
+            return self._refuse(_NO_ROOM, _COME_BACK_MS)
         transport = self._leave()
         if transport is None or transport.is_closing():
-            return  # it left while it waited
+            return None  # it left while it waited
         protocol = self._front.websocket(network)
         transport.set_protocol(protocol)
         protocol.connection_made(transport)
@@ -188,6 +183,7 @@ class _Peek(asyncio.Protocol):
         self._head = bytearray()
         if not transport.is_closing():
             transport.resume_reading()
+        return None
 
     def _refuse(self, status: str, retry_after_ms: int = 0) -> None:
         transport = self._leave()

@@ -13,11 +13,15 @@ from typing import Final
 
 from qingniao.metrics import Reading
 
-__all__ = ["Lobby"]
+__all__ = ["Guest", "Lobby"]
 
 _SLICE_S: Final = 0.004
 _REST_S: Final = 0.006
 """Hello and welcome cost about as much again, in this time."""
+
+
+Guest = Callable[[bool], None]
+"""Called once: True to come in, False when nobody may any more."""
 
 
 class Lobby:
@@ -25,7 +29,7 @@ class Lobby:
 
     def __init__(self, capacity: int) -> None:
         self._capacity = capacity
-        self._waiting: deque[Callable[[], None]] = deque()
+        self._waiting: deque[Guest] = deque()
         self._resting: asyncio.TimerHandle | None = None
         self._since = self._spent = 0.0
         self._is_closed = False
@@ -34,35 +38,38 @@ class Lobby:
     def __len__(self) -> int:
         return len(self._waiting)
 
-    def enter(self, admit: Callable[[], None]) -> bool:
-        """Call `admit` now or when it is its turn; False: there is no room, it never will be."""
+    def enter(self, guest: Guest) -> bool:
+        """Call `guest` now or when it is its turn; False: there is no room, it never will be."""
         if self._is_closed or len(self._waiting) >= self._capacity:
             self.refused += 1
             return False
         if self._resting is None and not self._waiting:
-            self._admit(admit)
+            self._admit(guest)
             if self._spent >= _SLICE_S:
                 self._rest()
         else:
-            self._waiting.append(admit)
+            self._waiting.append(guest)
         return True
 
-    def close(self) -> list[Callable[[], None]]:
-        """Let nobody in any more; returns who was waiting."""
+    def close(self) -> None:
+        """Let nobody in any more; whoever was waiting is told."""
         self._is_closed = True
         if self._resting is not None:
             self._resting.cancel()
             self._resting = None
-        waiting, self._waiting = list(self._waiting), deque()
-        return waiting
+        waiting, self._waiting = self._waiting, deque()
+        for guest in waiting:
+            guest(False)
 
-    def _admit(self, admit: Callable[[], None]) -> None:
-        began = time.perf_counter()
-        if began - self._since > _SLICE_S + _REST_S:
-            self._since, self._spent = began, 0.0
+    def _admit(self, guest: Guest) -> None:
+        now = time.perf_counter()
+        if now - self._since > _SLICE_S + _REST_S:
+            self._since, self._spent = now, 0.0
+        # The thread's own time: on a busy machine the clock would count what others did.
+        began = time.thread_time()
         self.admitted += 1
-        admit()
-        self._spent += time.perf_counter() - began
+        guest(True)
+        self._spent += time.thread_time() - began
 
     def _rest(self) -> None:
         self._resting = asyncio.get_running_loop().call_later(_REST_S, self._go_on)

@@ -16,8 +16,9 @@ __all__ = ["GatewayServer"]
 
 _BACKLOG: Final = 4_096
 """Connections that the kernel holds until we accept them (policy: its own; clients try again)."""
-_GOODBYE_S: Final = 1.0
-_LOOK_S: Final = 0.02
+_GOODBYE_TURN_S: Final = 0.01
+_GOODBYE_TURNS: Final = 50
+"""How often it is looked whether every client has answered the closing handshake at the end."""
 
 _log: Final = get_logger("gateway")
 
@@ -70,14 +71,18 @@ class GatewayServer:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         for http in list(self._front.http_state.connections):
             http.shutdown()
-        await self._until_gone()
+        await self._goodbye()
 
-    async def _until_gone(self) -> None:
-        """Closing frames leave, and clients close their side; whoever does not is cut."""
-        for _ in range(int(_GOODBYE_S / _LOOK_S)):
-            await asyncio.sleep(_LOOK_S)
+    async def _goodbye(self) -> None:
+        # Closing frames leave and are answered: no reader finds its socket reset before them.
+        for _ in range(_GOODBYE_TURNS):
             if not self.hub.connections:
-                return
+                break
+            await asyncio.sleep(_GOODBYE_TURN_S)
+        for connection in list(self.hub.connections):
+            connection.cut()
+        # One turn of the loop lets the last of HTTP leave, and what was cut be known.
+        await asyncio.sleep(0.05)
 
     def readings(self) -> Iterable[Reading]:
         """For `metrics`."""

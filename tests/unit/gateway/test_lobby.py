@@ -13,16 +13,16 @@ from qingniao.protocol.frames import Pong
 
 
 def busy_for(seconds: float) -> None:
-    end = time.perf_counter() + seconds
-    while time.perf_counter() < end:
+    end = time.thread_time() + seconds
+    while time.thread_time() < end:
         pass
 
 
 async def test_idle_everybody_enters_at_once() -> None:
     lobby, came = Lobby(2), []
     for number in range(10):
-        assert lobby.enter(lambda number=number: came.append(number))
-    assert came == list(range(10)) and len(lobby) == 0
+        assert lobby.enter(lambda is_open, number=number: came.append((number, is_open)))
+    assert came == [(number, True) for number in range(10)] and len(lobby) == 0
 
 
 async def test_in_a_storm_they_enter_in_order_and_the_loop_turns() -> None:
@@ -33,7 +33,7 @@ async def test_in_a_storm_they_enter_in_order_and_the_loop_turns() -> None:
         came.append(number)
 
     for number in range(40):
-        assert lobby.enter(lambda number=number: admit(number))
+        assert lobby.enter(lambda _, number=number: admit(number))
     assert 0 < len(came) < 40, "the rest waits for its turn"
     assert len(lobby) == 40 - len(came)
     while len(came) < 40:
@@ -45,13 +45,17 @@ async def test_in_a_storm_they_enter_in_order_and_the_loop_turns() -> None:
 
 async def test_full_lobby_refuses_and_closing_lets_nobody_in() -> None:
     lobby, came = Lobby(2), []
-    lobby.enter(lambda: busy_for(0.02))
-    entered = [lobby.enter(lambda number=number: came.append(number)) for number in range(4)]
+    lobby.enter(lambda _: busy_for(0.02))
+    entered = [
+        lobby.enter(lambda is_open, number=number: came.append((number, is_open)))
+        for number in range(4)
+    ]
     assert entered == [True, True, False, False] and lobby.refused == 2
-    assert len(lobby.close()) == 2
-    assert not lobby.enter(lambda: came.append(9))
+    lobby.close()
+    assert came == [(0, False), (1, False)]
+    assert not lobby.enter(lambda _: came.append(9))
     await asyncio.sleep(0.03)
-    assert came == []
+    assert len(came) == 2
 
 
 async def test_handshake_without_room_is_answered_with_503(
@@ -107,5 +111,5 @@ async def test_who_leaves_the_lobby_costs_nothing(
     await until(lambda: waiting)
     writer.transport.abort()
     await asyncio.sleep(0.05)
-    waiting[0]()
+    waiting[0](True)
     await until(lambda: house.server._front.peeking == 0 and not house.hub.connections)
