@@ -35,6 +35,7 @@ _SLOW_S: Final = 3.0
 _SAID_US: Final = tuple(500_000 + 1_000_000 * number for number in range(SAY))
 """When a visitor of a day says things, after arriving."""
 _LOOK_US: Final = 500_000
+_QUESTIONS: Final = ("怎么退货？", "多久发货？", "运费多少？", "how do I return an item?")
 _TURN: Final = 32
 """Messages sent in a row, when behind the schedule, before what has arrived is read."""
 _ARRIVAL: Final = SAY
@@ -68,7 +69,8 @@ class Crowd:
         self.plan, self._share, self._order = order.plan, order.share, order
         self.tally = Tally()
         self.has_agents = order.share.agents > 0
-        self.filler = "x" * order.plan.text_bytes
+        self._filler = "x" * order.plan.text_bytes
+        self._asked = 0
         self.open = 0
         """Connections that are up."""
         self.follows = 0
@@ -182,6 +184,14 @@ class Crowd:
         """The server refused something, or could not be understood."""
         self.tally.errors[code] = self.tally.errors.get(code, 0) + 1
 
+    def text(self, number: int) -> str:
+        """What a message says: for an agent its number, by which it is told apart from others and
+        from repeats; for the bot a question that it knows."""
+        if not self.has_agents:
+            self._asked += 1
+            return _QUESTIONS[self._asked % len(_QUESTIONS)]
+        return f"{number} {self._filler}"[: self.plan.text_bytes]
+
     def wants_answer(self) -> bool:
         """Is this one of the messages that an agent answers?"""
         self._answers_owed += self.plan.answers
@@ -248,13 +258,15 @@ class Crowd:
 
     async def _day(self, start_us: int, ticker: Ticker) -> None:
         plan, share = self.plan, self._share
-        arrivals = ((due_us, _ARRIVAL) for due_us in dues_us(plan, share))
-        says = (
-            ((due_us + after_us, number) for due_us in dues_us(plan, share))
-            for number, after_us in enumerate(_SAID_US)
-        )
+
+        def events(kind: int, after_us: int) -> Iterator[tuple[int, int]]:
+            return ((due_us + after_us, kind) for due_us in dues_us(plan, share))
+
+        says = (events(number, after_us) for number, after_us in enumerate(_SAID_US))
         lines: tuple[deque[Visitor | None], ...] = tuple(deque() for _ in range(SAY))
-        async for due_us, kind in self._on_time(heapq.merge(arrivals, *says), start_us, ticker):
+        async for due_us, kind in self._on_time(
+            heapq.merge(events(_ARRIVAL, 0), *says), start_us, ticker
+        ):
             if kind == _ARRIVAL:
                 visitor = self._come(due_us) if len(self.visitors) < share.visitors else None
                 if visitor is not None:

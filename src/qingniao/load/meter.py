@@ -142,7 +142,6 @@ class Tally(_Sum):
     slow_closed: int = 0
     """Connections that stopped reading and were closed for it."""
     heartbeats: int = 0
-    bot_answers: int = 0
     dropped: dict[str, int] = field(default_factory=dict)
     """Close code → connections that ended although nobody here wanted it."""
     errors: dict[str, int] = field(default_factory=dict)
@@ -151,6 +150,8 @@ class Tally(_Sum):
     """Visitors to agents."""
     answers: Way = field(default_factory=Way)
     """Agents to visitors."""
+    bot: Histogram = field(default_factory=Histogram)
+    """From a question that the bot has not answered until its next answer."""
     connect: Histogram = field(default_factory=Histogram)
     """From the wish to connect until `welcome`."""
     late: Histogram = field(default_factory=Histogram)

@@ -46,6 +46,9 @@ _IN_LINE: Final = 64
 _UNDELIVERED: Final = 1_000
 """Messages of one conversation whose delivery is awaited; the same policy."""
 
+_ANSWERED: Final = (EntryType.ANSWER, EntryType.TEXT, EntryType.STATUS)
+"""What the bot says to a question; the last: it gives the conversation to a person."""
+
 _encode: Final = MSGPACK.encode
 _decode: Final = MSGPACK.down
 
@@ -197,11 +200,13 @@ class Slow(Person):
 class Talker(Person):
     """Somebody who says things: in line, within the credit, again after `busy`."""
 
-    __slots__ = ("_busy", "_in_line", "credit", "inflight")
+    __slots__ = ("_busy", "_in_line", "asked_us", "credit", "inflight")
 
     def __init__(self, crowd: "Crowd", hello: bytes, due_us: int) -> None:
         super().__init__(crowd, hello, due_us)
         self.credit = self.inflight = 0
+        self.asked_us = 0
+        """When the first question was due that the bot has not answered."""
         self._in_line: list[tuple[Speaker, int]] = []
         self._busy: list[Speaker] | None = None
         """Who was told `busy`; `None` when nobody was."""
@@ -234,7 +239,9 @@ class Talker(Person):
         speaker.way.sent += 1
         if self.crowd.has_agents:
             speaker.undelivered[number] = due_us
-        self._send(speaker, number, due_us, EntryType.TEXT, f"{number} {self.crowd.filler}")
+        else:
+            self.asked_us = self.asked_us or due_us
+        self._send(speaker, number, due_us, EntryType.TEXT, self.crowd.text(number))
 
     def _send(self, speaker: Speaker, number: int, due_us: int, kind: int, body: Body) -> None:
         speaker.n += 1
@@ -367,8 +374,11 @@ class Visitor(Talker):
                 if frame.type == EntryType.TEXT:
                     self.answers.arrived(frame.body)
                     self.leave_if_done()
-            elif frame.sender == "b":
-                self.crowd.tally.bot_answers += 1
+            elif self.asked_us and frame.type in _ANSWERED:
+                if frame.type != EntryType.STATUS:
+                    self.crowd.tally.bot.record(now_us() - self.asked_us)
+                self.asked_us = 0
+                self.leave_if_done()
         elif sort is Ack or sort is Busy:
             self.answered(frame, self.asks)
             self.leave_if_done()
@@ -379,7 +389,7 @@ class Visitor(Talker):
     def leave_if_done(self) -> None:
         """Go when everything was said, and arrived where it should."""
         asks, answers = self.asks, self.answers
-        if not self.to_say or self.is_over or asks.said < self.to_say:
+        if not self.to_say or self.is_over or asks.said < self.to_say or self.asked_us:
             return
         if not (asks.unacked or asks.undelivered or answers.unacked or answers.undelivered):
             self.crowd.finished(self)

@@ -55,7 +55,10 @@ class Report(Struct, frozen=True, kw_only=True):
     failed: int
     given_up: int
     dropped: dict[str, int]
+    slow: int
+    """Connections that stopped reading."""
     slow_closed: int
+    """Of these, closed by the server for it."""
     left: int
     heartbeats: int
     handshakes_per_s: float
@@ -66,7 +69,8 @@ class Report(Struct, frozen=True, kw_only=True):
     talked_s: float
     asks: Direction
     answers: Direction
-    bot_answers: int
+    bot: Latency
+    """Questions that the bot answered."""
     errors: dict[str, int]
     late: Latency
     processes: int
@@ -109,9 +113,9 @@ def summarise(
     took_s = talked_s if plan.shape == "day" else opened_s
     return Report(
         shape=plan.shape,
-        connections=plan.connections if plan.shape != "day" else plan.arrivals,
+        connections=plan.connections - plan.visitors + plan.arrivals,
         connected=total.connected, failed=total.failed, given_up=total.given_up,
-        dropped=total.dropped, slow_closed=total.slow_closed, left=total.left,
+        dropped=total.dropped, slow=plan.slow, slow_closed=total.slow_closed, left=total.left,
         heartbeats=total.heartbeats,
         handshakes_per_s=round(total.connected / max(took_s, 1e-3), 1),
         connect=_latency(total.connect),
@@ -119,7 +123,7 @@ def summarise(
         messages_per_s=round((total.asks.acked + total.answers.acked) / max(talked_s, 1e-3), 1),
         talked_s=round(talked_s, 2),
         asks=_direction(total.asks), answers=_direction(total.answers),
-        bot_answers=total.bot_answers, errors=total.errors, late=_latency(total.late),
+        bot=_latency(total.bot), errors=total.errors, late=_latency(total.late),
         processes=plan.processes, cpu=tuple(round(share, 2) for share in cpu),
         warnings=tuple(_warnings(plan, total, talked_s, cpu)),
     )  # fmt: skip
@@ -160,6 +164,9 @@ def table(report: Report) -> str:
         ("attempts that failed", report.failed), ("given up", report.given_up),
         ("left when done", report.left), ("slow, and closed for it", report.slow_closed),
     )  # fmt: skip
+    if report.slow:
+        closed = f"{report.slow_closed:,} of {report.slow:,}"
+        lines.append(("slow readers closed for it", closed))
     lines.append(("dropped", _by_code(report.dropped)))
     lines.append(("heartbeats", f"{report.heartbeats:,}"))
     if report.wanted_per_s:
@@ -169,7 +176,9 @@ def table(report: Report) -> str:
         lines += _way("visitors", asks)
         if report.answers.sent or report.answers.unsent:
             lines += _way("agents", report.answers)
-        lines += _present(("answered by the bot", report.bot_answers))
+        if report.bot.count:
+            lines.append(("answered by the bot", f"{report.bot.count:,}"))
+            lines.append(("  until answered", _ms(report.bot)))
     if report.errors:
         lines.append(("errors", _by_code(report.errors)))
     lines.append(("CPU of the load", ", ".join(f"{share:.0%}" for share in report.cpu)))

@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import http.client
 import json
+import re
 import secrets
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
@@ -62,9 +63,18 @@ class _Agents:
 
     async def ticket(self) -> str:
         """See `Target`."""
-        await self._api.sign_in(self._login, self._password, self._new_password)
-        self._password, self._new_password = self._new_password or self._password, ""
-        return await self._api.ticket()
+        try:
+            await self._api.sign_in(self._login, self._password, self._new_password)
+            self._password, self._new_password = self._new_password or self._password, ""
+            return await self._api.ticket()
+        except StartError as exc:
+            raise StartError(f"Agents cannot sign in as {self._login}: {_said(exc)}") from exc
+
+
+def _said(refusal: StartError) -> str:
+    """The server's own sentence, out of its answer."""
+    found = re.search(r'"text":"([^"]+)"', str(refusal))
+    return found[1] if found else str(refusal)
 
 
 class Minted(_Agents):
