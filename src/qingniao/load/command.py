@@ -10,7 +10,7 @@ import os
 import secrets
 import sys
 import time
-from collections.abc import AsyncIterator, Coroutine, Iterable
+from collections.abc import AsyncIterator, Coroutine, Iterable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -41,6 +41,9 @@ class Progress:
     def phase(self, title: str) -> None:
         """A new part of the run begins."""
 
+    def started(self, start_us: int) -> None:
+        """Everybody is in: the schedule counts from this monotonic time."""
+
     def visitors(self, count: int, of: int) -> None:
         """So many visitors have a token."""
 
@@ -63,41 +66,62 @@ def _local_ports() -> int:
     return high - low + 1
 
 
-async def load(plan: Plan, target: Target, progress: Progress) -> Report:
-    """Run a prepared plan. Raises `QingniaoError`."""
+async def load(
+    plan: Plan, target: Target, progress: Progress, enough: asyncio.Event | None = None
+) -> Report:
+    """Run a prepared plan; end the talking sooner when `enough` is set. Raises `QingniaoError`."""
     progress.phase("visitors get their tokens")
     count = plan.arrivals + (0 if plan.agents else plan.slow)
     tokens = await target.visitors(count, lambda got: progress.visitors(got, count))
     ticket = await target.ticket() if plan.agents else ""
     run = secrets.token_hex(4)
     total = Tally()
-    async with (
-        contextlib.AsyncExitStack() as stack,
-        asyncio.timeout((plan.ramp_s or 0) + plan.duration_s + _MORE_S),
-    ):
-        workers: list[_Worker] = []
-        for share in divide(plan):
-            first = sum(len(worker.order.tokens) for worker in workers)
-            own = share.arrivals + (0 if plan.agents else share.slow)
-            order = Order(
-                url=target.url, plan=plan, share=share, tokens=tokens[first : first + own],
-                ticket=ticket, run=run,
-            )  # fmt: skip
-            workers.append(await stack.enter_async_context(_worker(order, total, progress)))
-        progress.phase("connections come up")
-        began = time.monotonic()
-        await _all(worker.until("ready") for worker in workers)
-        opened_s = time.monotonic() - began
-        _nobody_in(plan, total, target)
-        progress.phase("running")
-        start_us = now_us() + _HEAD_START_US
-        for worker in workers:
-            worker.go(start_us)
-        ends = await _all(worker.until("done") for worker in workers)
+    within_s = (plan.ramp_s or 0) + plan.duration_s + _MORE_S
+    try:
+        async with contextlib.AsyncExitStack() as stack, asyncio.timeout(within_s):
+            workers: list[_Worker] = []
+            for share in divide(plan):
+                first = sum(len(worker.order.tokens) for worker in workers)
+                own = share.arrivals + (0 if plan.agents else share.slow)
+                order = Order(
+                    url=target.url, plan=plan, share=share, tokens=tokens[first : first + own],
+                    ticket=ticket, run=run,
+                )  # fmt: skip
+                workers.append(await stack.enter_async_context(_worker(order, total, progress)))
+            progress.phase("connections come up")
+            began = time.monotonic()
+            await _all(worker.until("ready") for worker in workers)
+            opened_s = time.monotonic() - began
+            _nobody_in(plan, total, target)
+            progress.phase("running")
+            ends = await _talk(workers, progress, enough)
+    except TimeoutError:
+        raise StartError(f"The load did not end within {within_s:.0f} s.") from None
     return summarise(
         plan, total, opened_s=opened_s, talked_s=max(end.talked_s for end in ends),
-        cpu=tuple(end.cpu for end in ends),
+        cpu=tuple(end.cpu for end in ends), is_stopped=enough is not None and enough.is_set(),
     )  # fmt: skip
+
+
+async def _talk(
+    workers: Sequence["_Worker"], progress: Progress, enough: asyncio.Event | None
+) -> list[Word]:
+    start_us = now_us() + _HEAD_START_US
+    progress.started(start_us)
+    for worker in workers:
+        worker.tell(b"%d" % start_us)
+    stopping = asyncio.create_task(_stop(workers, enough))
+    try:
+        return await _all(worker.until("done") for worker in workers)
+    finally:
+        stopping.cancel()
+
+
+async def _stop(workers: Sequence["_Worker"], enough: asyncio.Event | None) -> None:
+    if enough is not None:
+        await enough.wait()
+        for worker in workers:
+            worker.tell(b"stop")
 
 
 class _Worker:
@@ -115,15 +139,12 @@ class _Worker:
             sys.executable, "-m", "qingniao.load.process", limit=LINE_BYTES,
             stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
         )  # fmt: skip
-        self._say(msgspec.json.encode(self.order))
+        self.tell(msgspec.json.encode(self.order))
         if self._process.stdin is not None:
             await self._process.stdin.drain()
 
-    def go(self, start_us: int) -> None:
-        """Everybody is in: keep the schedule from then on."""
-        self._say(b"%d" % start_us)
-
-    def _say(self, line: bytes) -> None:
+    def tell(self, line: bytes) -> None:
+        """After the order: the time to start, and perhaps the word to stop."""
         if self._process is not None and self._process.stdin is not None:
             self._process.stdin.write(line + b"\n")
 

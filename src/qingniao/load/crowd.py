@@ -82,7 +82,7 @@ class Crowd:
         self._tokens = iter(order.tokens)
         self._names = 0
         self._tasks: set[asyncio.Task[None]] = set()
-        self._is_ending = False
+        self._is_ending = self._is_stopped = False
         self._opener = Opener(order.url, order.plan.sources)
         self._departed: list[Visitor] = []
         """Visitors of a day whose connection was lost: something of theirs may still arrive."""
@@ -221,9 +221,15 @@ class Crowd:
                 case "day":
                     await self._day(start_us, ticker)
                 case "idle":
-                    await self._until(lambda: self.open == 0, self.plan.duration_s)
+                    await self._until(
+                        lambda: self.open == 0 or self._is_stopped, self.plan.duration_s
+                    )
         finally:
             ticker.close()
+
+    def stop(self) -> None:
+        """Say nothing more: `talk` ends."""
+        self._is_stopped = True
 
     async def _on_time(
         self, dues: Iterator[tuple[int, int]], start_us: int, ticker: Ticker
@@ -237,6 +243,8 @@ class Crowd:
                 late_us = now_us() - due_us
             elif number % _TURN == 0:
                 await asyncio.sleep(0)
+            if self._is_stopped:
+                return
             self.tally.late.record(late_us)
             yield due_us, kind
 

@@ -23,7 +23,9 @@ _AT_ONCE: Final = 512
 """Handshakes under way at the same time."""
 _READ_BUFFER: Final = 2_048
 _SLOW_BUFFER: Final = 4_096
-"""What the kernel may keep for a slow reader, so that the server notices soon."""
+_SLOW_SEGMENT: Final = 1_460
+"""What the kernel may keep for a slow reader, and segments as on Ethernet: with loopback's of 64 KB
+the server's kernel would take megabytes for each before the server noticed anything."""
 
 
 class Opener:
@@ -74,6 +76,7 @@ class Opener:
             made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             if isinstance(person, Slow):
                 made.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _SLOW_BUFFER)
+                made.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, _SLOW_SEGMENT)
             if self._sources:
                 self._turn += 1
                 made.bind((self._sources[self._turn % len(self._sources)], 0))

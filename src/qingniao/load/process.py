@@ -1,8 +1,9 @@
 """One worker process: `python -m qingniao.load.process`, an `Order` on standard input.
 
-It says on standard output, one JSON line each, when everybody is in, every second what was counted
-since, and at last that it is done. Rule: it ends when its standard input does, so that it never
-outlives whoever started it.
+After it come the time to start and perhaps the word to stop, a line each. It says on standard
+output, one JSON line each, when everybody is in, every second what was counted since, and at last
+that it is done. Rule: it ends when its standard input does, so that it never outlives whoever
+started it.
 """
 
 import asyncio
@@ -67,8 +68,7 @@ class _Pipe:
             self.say("tick")
 
 
-async def _work(order: Order, go: "asyncio.Future[int]") -> None:
-    crowd = Crowd(order)
+async def _work(crowd: Crowd, go: "asyncio.Future[int]") -> None:
     pipe = _Pipe(crowd)
     ticking = asyncio.create_task(pipe.tick())
     try:
@@ -101,13 +101,15 @@ async def _main() -> None:
     await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
     order = msgspec.json.decode(await reader.readline(), type=Order)
     go: asyncio.Future[int] = loop.create_future()
-    work = asyncio.create_task(_work(order, go))
+    crowd = Crowd(order)
+    work = asyncio.create_task(_work(crowd, go))
 
     async def listen() -> None:
-        line = await reader.readline()
-        if line:
-            go.set_result(int(line))
-            await reader.read()
+        while line := await reader.readline():
+            if go.done():
+                crowd.stop()
+            else:
+                go.set_result(int(line))
         work.cancel()  # whoever started us is gone
 
     listening = asyncio.create_task(listen())

@@ -106,10 +106,16 @@ def _direction(way: Way) -> Direction:
 
 
 def summarise(
-    plan: Plan, total: Tally, *, opened_s: float, talked_s: float, cpu: tuple[float, ...]
+    plan: Plan,
+    total: Tally,
+    *,
+    opened_s: float,
+    talked_s: float,
+    cpu: tuple[float, ...],
+    is_stopped: bool = False,
 ) -> Report:
     """All processes' figures. `opened_s`: from the first attempt to connect until everybody was
-    in; a day's visitors come all the time."""
+    in; a day's visitors come all the time. `is_stopped`: ended sooner because somebody said so."""
     took_s = talked_s if plan.shape == "day" else opened_s
     return Report(
         shape=plan.shape,
@@ -125,13 +131,15 @@ def summarise(
         asks=_direction(total.asks), answers=_direction(total.answers),
         bot=_latency(total.bot), errors=total.errors, late=_latency(total.late),
         processes=plan.processes, cpu=tuple(round(share, 2) for share in cpu),
-        warnings=tuple(_warnings(plan, total, talked_s, cpu)),
+        warnings=tuple(_warnings(plan, total, talked_s, cpu, is_stopped=is_stopped)),
     )  # fmt: skip
 
 
-def _warnings(plan: Plan, total: Tally, talked_s: float, cpu: tuple[float, ...]) -> list[str]:
+def _warnings(
+    plan: Plan, total: Tally, talked_s: float, cpu: tuple[float, ...], *, is_stopped: bool
+) -> list[str]:
     said = []
-    if plan.shape != "day" and talked_s < plan.duration_s - 1:
+    if plan.shape != "day" and talked_s < plan.duration_s - 1 and not is_stopped:
         said.append(f"Every connection was lost after {talked_s:.1f} s: is the server still there?")
     if max(cpu, default=0) > _BUSY_CPU:
         said.append(

@@ -58,14 +58,14 @@ class _Agents:
 
     def __init__(self, url: str, login: str, password: str, new_password: str = "") -> None:
         self.url = url.rstrip("/")
-        self._login, self._password, self._new_password = login, password, new_password
+        self._login, self.password, self._new_password = login, password, new_password
         self._api = Api(url)
 
     async def ticket(self) -> str:
         """See `Target`."""
         try:
-            await self._api.sign_in(self._login, self._password, self._new_password)
-            self._password, self._new_password = self._new_password or self._password, ""
+            await self._api.sign_in(self._login, self.password, self._new_password)
+            self.password, self._new_password = self._new_password or self.password, ""
             return await self._api.ticket()
         except StartError as exc:
             raise StartError(f"Agents cannot sign in as {self._login}: {_said(exc)}") from exc
