@@ -60,12 +60,15 @@ class _Agents:
         self.url = url.rstrip("/")
         self._login, self.password, self._new_password = login, password, new_password
         self._api = Api(url)
+        self._is_signed_in = False
 
     async def ticket(self) -> str:
         """See `Target`."""
         try:
-            await self._api.sign_in(self._login, self.password, self._new_password)
-            self.password, self._new_password = self._new_password or self.password, ""
+            if not self._is_signed_in:
+                await self._api.sign_in(self._login, self.password, self._new_password)
+                self.password = self._new_password or self.password
+                self._is_signed_in = True
             return await self._api.ticket()
         except StartError as exc:
             raise StartError(f"Agents cannot sign in as {self._login}: {_said(exc)}") from exc
