@@ -4,7 +4,6 @@ Rule: every server started here is ended here, whatever the test did to it.
 """
 
 import asyncio
-import contextlib
 import os
 import re
 import shutil
@@ -113,72 +112,3 @@ async def run_qingniao(*arguments: str, within_s: float = 45, **environ: str) ->
             process.kill()
             await process.wait()
     return Ended(process.returncode or 0, out.decode(), err.decode())
-
-
-class Cut(Exception):
-    """Raised by a meddler: break this connection now."""
-
-
-Meddler = Callable[[int, str], bool]
-"""(connection number from 1, a frame of the server as text) → let it through?"""
-
-
-class Proxy:
-    """A TCP relay that shows every WebSocket frame of the server to a meddler."""
-
-    def __init__(self, target: str, meddle: Meddler) -> None:
-        self._host, port = re.findall(r"//(.+):(\d+)", target)[0]
-        self._port = int(port)
-        self._meddle = meddle
-        self._server: asyncio.Server | None = None
-        self.connections = 0
-        self.url = ""
-
-    async def __aenter__(self) -> "Proxy":
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
-        self.url = f"http://127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        assert self._server is not None
-        self._server.close()
-
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        up_reader, up_writer = await asyncio.open_connection(self._host, self._port)
-        try:
-            head = await reader.readuntil(b"\r\n\r\n")
-            up_writer.write(head)
-            is_socket = b"upgrade: websocket" in head.lower()
-            self.connections += is_socket
-            down = self._frames if is_socket else self._bytes
-            relays = [
-                asyncio.create_task(self._bytes(reader, up_writer)),
-                asyncio.create_task(down(up_reader, writer)),
-            ]
-            await asyncio.wait(relays, return_when=asyncio.FIRST_COMPLETED)
-            for relay in relays:
-                relay.cancel()
-            await asyncio.gather(*relays, return_exceptions=True)
-        finally:
-            for end in (writer, up_writer):
-                with contextlib.suppress(OSError):
-                    end.transport.abort()
-
-    async def _bytes(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        while data := await reader.read(65_536):
-            writer.write(data)
-            await writer.drain()
-
-    async def _frames(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        number = self.connections
-        writer.write(await reader.readuntil(b"\r\n\r\n"))
-        while True:
-            head = await reader.readexactly(2)
-            size = head[1] & 0x7F  # a server's frames are not masked
-            if size >= 126:
-                more = await reader.readexactly(2 if size == 126 else 8)
-                head, size = head + more, int.from_bytes(more, "big")
-            payload = await reader.readexactly(size)
-            if self._meddle(number, payload.decode("utf-8", "replace")):
-                writer.write(head + payload)
-                await writer.drain()

@@ -1,6 +1,7 @@
 """The checker finds what it is there to find: every kind of damage, by hand and at random."""
 
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -150,7 +151,7 @@ def histories(draw: st.DrawFn) -> History:
         bounds = [0, *breaks, len(shown)]
         sights = [
             Sight(shown=shown[a:b], arrived=[e.seq for e in shown[a:b]])
-            for a, b in zip(bounds, bounds[1:], strict=False)
+            for a, b in pairwise(bounds)
         ]
         readers.append(Reader(name=name, sights=sights, sender=name, first=first))
     ends = sorted(draw(st.lists(st.integers(1, len(log)), max_size=3)))
