@@ -1,60 +1,26 @@
-"""Real servers for tests, and a network that misbehaves on command.
+"""Real servers for tests.
 
 Rule: every server started here is ended here, whatever the test did to it.
 """
 
 import asyncio
 import os
-import re
-import shutil
-import subprocess
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
 from qingniao.replay.house import OwnServer
+from qingniao.testing.servers import Furnished, Servers, Start, furnish
 
-SETTINGS = {
-    # Everybody in a test comes from one address.
-    "QINGNIAO_API_VISITORS_PER_MINUTE": "1000000",
-    "QINGNIAO_LOG_LEVEL": "error",
-}
-
-StartServer = Callable[..., Awaitable[OwnServer]]
-
-
-class Furnished:
-    """A data folder after its first start, and the administrator's one-time password."""
-
-    def __init__(self, data: Path, password: str) -> None:
-        self.data, self.password = data, password
+StartServer = Start
 
 
 @pytest.fixture(scope="session")
 def furnished(tmp_path_factory: pytest.TempPathFactory) -> Furnished:
     """Made once: the first start learns the sample knowledge, which no test here is about."""
-    data = tmp_path_factory.mktemp("furnished") / "data"
-    with subprocess.Popen(
-        [sys.executable, "-m", "qingniao", "serve"], env=environ_with(data), stdout=subprocess.PIPE
-    ) as process:
-        assert process.stdout is not None
-        password = ""
-        for line in process.stdout:
-            if found := re.search(rb"one-time password: (\S+)", line):
-                password = found[1].decode()
-            if line.startswith(b"ready"):
-                break
-        process.terminate()
-        assert process.wait(30) == 0 and password
-    return Furnished(data, password)
-
-
-def environ_with(data: Path, **settings: str) -> dict[str, str]:
-    """The environment of a server: nothing of our own settings but these."""
-    clean = {k: v for k, v in os.environ.items() if not k.startswith("QINGNIAO_")}
-    return clean | SETTINGS | {"QINGNIAO_DATA": str(data), "QINGNIAO_PORT": "0"} | settings
+    return asyncio.run(furnish(tmp_path_factory.mktemp("furnished") / "data"))
 
 
 @pytest.fixture
@@ -63,22 +29,8 @@ async def start_server(tmp_path: Path, furnished: Furnished) -> AsyncIterator[St
 
     Without `data` it gets a copy of the furnished folder.
     """
-    servers: list[OwnServer] = []
-
-    async def start(data: Path | None = None, **settings: str) -> OwnServer:
-        if data is None:
-            data = tmp_path / "data"
-            shutil.copytree(furnished.data, data)
-        server = OwnServer(SETTINGS | settings, data)
-        server.password = furnished.password
-        servers.append(server)
-        await server.start()
-        return server
-
-    yield start
-    for server in servers:
-        server.kill()
-        await server.stop()
+    async with Servers(tmp_path, furnished) as servers:
+        yield servers.start
 
 
 @pytest.fixture
