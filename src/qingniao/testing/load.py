@@ -16,7 +16,7 @@ from qingniao.protocol.frames import EntryType
 from qingniao.replay.house import Api, OwnServer
 from qingniao.testing.history import violations
 from qingniao.testing.outcomes import bot_violations
-from qingniao.testing.seat import Seat, history_of, until
+from qingniao.testing.seat import Record, Seat, history_of, until
 from qingniao.testing.servers import hire
 
 __all__ = ["Load", "Outcome", "Size"]
@@ -67,6 +67,8 @@ class Load:
         self.owned: dict[int, Seat] = {}
         self.tabs: list[Seat] = []
         """Second tabs, closed when the server dies under them: nobody sends their rest again."""
+        self.guests: list[tuple[int, Record]] = []
+        """What others, in processes of their own, recorded of a conversation."""
         self.silence_s = 0.0
 
     @property
@@ -190,7 +192,9 @@ class Load:
                 async with again.client:
                     await again.look(conversation, pages=0, is_last=True)
                 entries += len(log)
-                history = history_of(conversation, log, [*self.seats, again])
+                records = [seat.record(conversation) for seat in (*self.seats, again)]
+                records += [record for where, record in self.guests if where == conversation]
+                history = history_of(conversation, log, records)
                 found += [*violations(history), *bot_violations(log)]
         seats = self.seats
         return Outcome(

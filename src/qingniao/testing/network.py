@@ -56,7 +56,7 @@ class Link:
         self.number = 0
         """Counts the WebSockets of a network from 1; 0 for anything else."""
         self.manners = manners
-        """Shared with the network until replaced."""
+        """The network's, unless replaced."""
         self.is_cut = False
         self.ended: set[Way] = set()
         """The ways whose source has closed; in a hole, the other end does not hear of it."""
@@ -213,6 +213,14 @@ class Network:
         for task in list(self._carrying):
             task.cancel()
         await asyncio.gather(*self._carrying, return_exceptions=True)
+
+    def behave(
+        self, *, delay_s: float = 0.0, slice_bytes: int = 0, cut_chance: float = 0.0
+    ) -> None:
+        """Treat everything so from now on, on open connections too; well, without arguments."""
+        manners = self.manners
+        manners.delay_s, manners.slice_bytes = delay_s, slice_bytes
+        manners.cut_chance = cut_chance
 
     def cut(self, *, rst: bool = True) -> None:
         """End every connection there is."""

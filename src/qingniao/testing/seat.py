@@ -11,17 +11,28 @@ from collections import defaultdict, deque
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Final
 
+from msgspec import Struct
+
 from qingniao.client import Client, NotTaken, Receipt
 from qingniao.protocol.frames import MAX_INT, Bye, DownFrame, Entry, Error, Page, Welcome
 from qingniao.testing.history import History, Look, Reader, Said, Sender, Sight
 
-__all__ = ["Seat", "history_of", "until"]
+__all__ = ["Record", "Seat", "history_of", "until"]
 
 _PAGE: Final = 100
 _READ_S: Final = 60.0
 _SETTLE_S: Final = 60.0
 _ACKED_KEPT: Final = 150
 """The last acked texts that a look is compared with: those that its pages may hold."""
+
+
+class Record(Struct, frozen=True, kw_only=True):
+    """What one seat knows of one conversation."""
+
+    sender: Sender
+    reader: Reader
+    looks: list[Look]
+    byes: list[Bye]
 
 
 class _Connection:
@@ -185,12 +196,8 @@ class Seat:
 
     # What the checker gets.
 
-    def sender(self, conversation: int) -> Sender:
-        """What was sent there."""
-        return Sender(name=self.name, said=list(self.said[conversation].values()))
-
-    def reader(self, conversation: int) -> Reader:
-        """What was seen there."""
+    def record(self, conversation: int) -> Record:
+        """What was sent, seen and read there."""
         sights = [
             Sight(
                 shown=connection.shown[conversation],
@@ -199,13 +206,19 @@ class Seat:
             )
             for connection in self._connections
         ]
-        return Reader(
+        reader = Reader(
             name=self.name,
             sights=sights,
             sender=self.name,
             # Who follows a conversation was promised all of it.
             first=1 if conversation in self.client.cursors else 0,
             is_whole=self.is_whole,
+        )
+        return Record(
+            sender=Sender(name=self.name, said=list(self.said[conversation].values())),
+            reader=reader,
+            looks=self.looks[conversation],
+            byes=self.byes,
         )
 
     def last_shown(self, conversation: int) -> Entry | None:
@@ -216,15 +229,15 @@ class Seat:
         return None
 
 
-def history_of(conversation: int, log: Sequence[Entry], seats: Iterable[Seat]) -> History:
-    """One conversation, for the checker. Seats of other conversations have nothing to say."""
-    seats = list(seats)
+def history_of(conversation: int, log: Sequence[Entry], records: Iterable[Record]) -> History:
+    """One conversation, for the checker. Records of other conversations have nothing to say."""
+    records = list(records)
     return History(
         conversation=conversation,
         log=log,
-        senders=[seat.sender(conversation) for seat in seats],
-        readers=[seat.reader(conversation) for seat in seats],
-        looks=[look for seat in seats for look in seat.looks[conversation]],
+        senders=[record.sender for record in records],
+        readers=[record.reader for record in records],
+        looks=[look for record in records for look in record.looks],
     )
 
 

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 import pytest
 from gateway_house import GatewayHouse, until
 
-from qingniao.testing.network import Cut, Manners, Network
+from qingniao.testing.network import Cut, Network
 
 HEAD = b"GET / HTTP/1.1\r\n\r\n"
 
@@ -60,7 +60,7 @@ async def test_slices_arrive_whole_and_in_order(echo: Echo) -> None:
     said = bytes(range(256)) * 8
     async with Network(echo.url) as network:
         reader, writer = await dial(network)
-        network.manners.slice_bytes = 7
+        network.behave(slice_bytes=7)
         writer.write(said)
         assert await hear(reader, len(said)) == said
         assert b"".join(echo.pieces) == HEAD + said and len(echo.pieces) > 10
@@ -69,7 +69,7 @@ async def test_slices_arrive_whole_and_in_order(echo: Echo) -> None:
 
 async def test_delay_keeps_the_order(echo: Echo) -> None:
     async with Network(echo.url) as network:
-        network.manners = Manners(delay_s=0.02)
+        network.behave(delay_s=0.02)
         reader, writer = await dial(network)
         for word in (b"one ", b"two ", b"three"):
             writer.write(word)
@@ -99,7 +99,7 @@ async def test_cuts_come_by_chance_and_the_same_each_time(echo: Echo) -> None:
     for _ in range(2):
         async with Network(echo.url, seed=3) as network:
             reader, writer = await dial(network)
-            network.manners.cut_chance = 0.1
+            network.behave(cut_chance=0.1)
             got = 0
             try:
                 while got < 1_000:
