@@ -7,9 +7,9 @@ from qingniao.testing.stops import StopSize, stop_a_client, stop_the_server
 
 pytestmark = pytest.mark.e2e
 
-UNNOTICED = StopSize(stopped_s=2.0)
+UNNOTICED = StopSize(stopped_s=1.5)
 NOTICED = StopSize(stopped_s=3.0, beat_ms=1_000)
-SENT_AWAY = StopSize(stopped_s=5.0, beat_ms=1_000)
+SENT_AWAY = StopSize(stopped_s=4.5, beat_ms=1_000)
 
 
 async def test_short_stop_of_the_server_is_waited_out(start_server: StartServer) -> None:

@@ -9,11 +9,11 @@ import asyncio
 import contextlib
 import signal
 import time
+from pathlib import Path
 from typing import Final
 
 from msgspec import Struct
 
-from qingniao.errors import StartError
 from qingniao.protocol.codes import Close
 from qingniao.replay.house import Api, OwnServer
 from qingniao.testing.injection import SYNCS, injected
@@ -25,7 +25,7 @@ __all__ = ["GRACE_S", "DrainSize", "drain_on_a_hung_disk", "drain_under_load"]
 
 GRACE_S: Final = 3.0
 _WARM_ACKS: Final = 100
-_GIVE_UP_S: Final = 12.0
+_GIVE_UP_S: Final = 6.0
 """How long beyond its deadline a server is watched before it is killed."""
 _HUNG_S: Final = 30
 
@@ -53,9 +53,11 @@ async def drain_under_load(start: Start, size: DrainSize) -> Outcome:
                 await load.acks(_WARM_ACKS)
                 seats = [*load.seats, *idle]
                 before = [len(seat.byes) for seat in seats]
-                took_s = await _ended(server, size, found, must_be=0)
-                slowest_s = max(slowest_s, took_s)
+                process = server.process
+                slowest_s = max(slowest_s, await _ended(server, size, found))
                 _check_byes(seats, before, found)
+                if process is not None and (code := await process.wait()) != 0:
+                    found.append(f"The server ended with status {code} after SIGTERM.")
                 await server.stop()
                 await server.start(port)
     outcome = await load.outcome(
@@ -78,7 +80,7 @@ async def drain_on_a_hung_disk(start: Start, size: DrainSize) -> Outcome:
         delay = f"delay_enter={_HUNG_S * 1_000_000}"
         async with injected(pid_of(server), SYNCS, delay):
             await asyncio.sleep(0.5)
-            took_s = await _ended(server, size, found, must_be=None)
+            took_s = await _ended(server, size, found)
         await stop_hard(server)
         await server.start(port)
     outcome = await load.outcome(
@@ -96,29 +98,32 @@ async def _listen(server: OwnServer, number: int, stack: contextlib.AsyncExitSta
     return seat
 
 
-async def _ended(
-    server: OwnServer, size: DrainSize, found: list[str], *, must_be: int | None
-) -> float:
+async def _ended(server: OwnServer, size: DrainSize, found: list[str]) -> float:
     """SIGTERM, and the seconds until it was gone; killed at last."""
-    process = server.process
-    if process is None:
-        raise StartError("The server does not run.")
+    pid = pid_of(server)
     promised_s = size.drain_ms / 1000 + GRACE_S
     began = time.monotonic()
     send_signal(server, signal.SIGTERM)
-    try:
-        async with asyncio.timeout(promised_s + _GIVE_UP_S):
-            code = await process.wait()
-    except TimeoutError:
-        process.kill()
-        found.append(f"SIGTERM did not end the server within {promised_s + _GIVE_UP_S:g} s.")
-        return time.monotonic() - began
+    while await asyncio.to_thread(_runs, pid):
+        took_s = time.monotonic() - began
+        if took_s > promised_s + _GIVE_UP_S:
+            found.append(f"SIGTERM did not end the server within {took_s:.0f} s.")
+            server.kill()
+            return took_s
+        await asyncio.sleep(0.01)
     took_s = time.monotonic() - began
     if took_s > promised_s:
         found.append(f"The server ended {took_s:.1f} s after SIGTERM; promised are {promised_s:g}.")
-    if must_be is not None and code != must_be:
-        found.append(f"The server ended with status {code} after SIGTERM.")
     return took_s
+
+
+def _runs(pid: int) -> bool:
+    """False once it has exited, also while a tracer does not let its parent know."""
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    return state != "Z"
 
 
 def _check_byes(seats: list[Seat], before: list[int], found: list[str]) -> None:
