@@ -41,7 +41,7 @@ def action(n: int, do: str, *, agent: int = 0, conversation: int = 7) -> Message
 
 @asynccontextmanager
 async def opened(folder: Path, **options: Any) -> AsyncIterator[RocksMessageLog]:
-    log = RocksMessageLog(folder, **options)
+    log = await asyncio.to_thread(RocksMessageLog, folder, **options)
     try:
         yield log
     finally:

@@ -18,7 +18,9 @@ from rocksdict import AccessType, DbClosedError, Rdict, RdictIter, WriteBatch, W
 from qingniao.chat.ports import Role
 from qingniao.errors import StorageError
 from qingniao.log import get_logger
-from qingniao.storage.message_keys import engine_options, entry_key, marks_prefix, start_error
+from qingniao.storage.message_keys import entry_key, marks_prefix, start_error
+from qingniao.storage.message_options import engine_options
+from qingniao.storage.message_runway import Runway
 
 __all__ = ["Engine"]
 
@@ -47,8 +49,10 @@ class Engine:
         self._sync = WriteOptions()
         self._sync.sync = True
         self._lazy = WriteOptions()
+        self._runway = Runway(path)
         # One writer thread: fsync must not hold up the loop, and batches must not overtake.
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="log-writer")
+        self._writer.submit(self._runway.open)  # the first write waits for it, the start does not
         self.is_closed = False
 
     def get(self, key: bytes) -> bytes | None:
@@ -94,8 +98,7 @@ class Engine:
             raise StorageError("The message log is closed.")
         await self.mend()
         loop = asyncio.get_running_loop()
-        options = self._sync if sync else self._lazy
-        writing = loop.run_in_executor(self._writer, self._db.write, batch, options)
+        writing = loop.run_in_executor(self._writer, self._write, batch, sync)
         try:
             # Cancelling the caller must not leave it unknown whether the batch is on disk.
             await asyncio.shield(writing)
@@ -105,6 +108,10 @@ class Engine:
         except Exception as exc:  # rocksdict raises bare Exception
             self._is_broken = True
             raise StorageError(f"The message log cannot be written: {exc}") from exc
+
+    def _write(self, batch: WriteBatch, sync: bool) -> None:
+        self._runway.prepare(batch.size_in_bytes(), sync=sync)
+        self._db.write(batch, self._sync if sync else self._lazy)
 
     async def mend(self) -> None:
         """After a failed write the engine refuses every other: open it again. Raises
@@ -131,6 +138,7 @@ class Engine:
                 )
             raise StorageError(f"The message log cannot be written: {exc}") from exc
         self._is_broken = False
+        self._writer.submit(self._runway.open)
         self._on_reopened()
         _log.info("log_mended")
 

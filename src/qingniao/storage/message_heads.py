@@ -4,8 +4,10 @@ Owns the cache of heads and the marks; refuses to change where a conversation st
 it was read. Rule: what a head in here says is on disk, its read marks aside; what is being written
 takes its place only after the write.
 
-A head is written when the conversation changes hands and every so many entries; in between it is
-the snapshot folded with the entries after it, which keeps the bytes written per message low.
+A head is written when the conversation begins and every so many entries; in between it is the
+snapshot folded with the entries after it, which keeps the bytes written per message low. For the
+same reason a mark that is cleared stays on disk for a while: the next message of the conversation
+finds it there. After a crash it counts again, and its worker sees that nothing is owed.
 """
 
 from collections.abc import Iterable
@@ -21,7 +23,11 @@ from qingniao.chat.ports import Role
 from qingniao.storage.message_engine import Engine
 from qingniao.storage.message_keys import entry_of, head_key, mark_key, origin_of
 
-__all__ = ["Heads", "owes"]
+__all__ = ["CLEARED_KEPT", "Heads", "owes"]
+
+CLEARED_KEPT: Final = 2_000
+"""Cleared marks of one role that are left on disk; above it the older half goes (policy:
+drop_oldest)."""
 
 _encode: Final = msgspec.msgpack.Encoder().encode
 _decode_head: Final = msgspec.msgpack.Decoder(Head).decode
@@ -46,7 +52,7 @@ class Heads:
         self._heads: dict[int, Head] = {}
         self._snapshots: dict[int, int] = {}
         self._unsaved: set[int] = set()
-        self.marks = {role: engine.marks(role) for role in Role}
+        self._read_marks()
 
     def __len__(self) -> int:
         return len(self._heads)
@@ -79,13 +85,17 @@ class Heads:
             before = self._heads.get(conversation)
             is_new = before is None or before.visitor_name != head.visitor_name
             since = head.last - self._snapshots.get(conversation, 0)
-            if is_new or before.status is not head.status or since >= self._snapshot_every:  # type: ignore[union-attr]
+            if is_new or since >= self._snapshot_every:
                 batch.put(head_key(conversation), _encode(head))
                 saved.add(conversation)
             for role, marks in self.marks.items():
                 if conversation not in marks and owes(head, role):
                     marked.append((role, conversation))
-                    batch.put(mark_key(role, conversation), b"")
+                    if conversation in self._cleared[role]:
+                        # From here on it is not cleared: nobody may take it off the disk.
+                        del self._cleared[role][conversation]
+                    else:
+                        batch.put(mark_key(role, conversation), b"")
         return saved, marked
 
     def install(
@@ -111,6 +121,20 @@ class Heads:
         self._heads[conversation] = head
         if is_saved:
             self._snapshots[conversation] = head.last
+
+    def clear(self, role: Role, conversation: int) -> None:
+        """`role` owes it nothing any more."""
+        self.marks[role].discard(conversation)
+        self._cleared[role][conversation] = None
+
+    def put_cleared(self, batch: WriteBatch, keep: int = CLEARED_KEPT) -> None:
+        """Put the end of cleared marks, if there are more than `keep`. If the batch is not written
+        they come back with the next start."""
+        for role, cleared in self._cleared.items():
+            if len(cleared) > keep:
+                for conversation in list(cleared)[: len(cleared) - keep // 2]:
+                    del cleared[conversation]
+                    batch.delete(mark_key(role, conversation))
 
     def mark_read(self, conversation: int, *, agent: bool, seq: int) -> tuple[int, int] | None:
         """See `MessageLog.mark_read`."""
@@ -146,7 +170,7 @@ class Heads:
             self._heads.pop(conversation, None)
             self._snapshots.pop(conversation, None)
             self._unsaved.discard(conversation)
-        self.marks = {role: self._engine.marks(role) for role in Role}
+        self._read_marks()
 
     def reload_all(self) -> None:
         """The same for everything in memory."""
@@ -161,6 +185,10 @@ class Heads:
             if conversation not in self._unsaved:
                 del self._heads[conversation]
                 self._snapshots.pop(conversation, None)
+
+    def _read_marks(self) -> None:
+        self.marks = {role: self._engine.marks(role) for role in Role}
+        self._cleared: dict[Role, dict[int, None]] = {role: {} for role in Role}
 
     def _load(self, conversation: int) -> Head | None:
         stored = self._engine.get(head_key(conversation))

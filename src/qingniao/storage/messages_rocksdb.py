@@ -31,7 +31,6 @@ from qingniao.storage.message_keys import (
     entry_key,
     entry_of,
     frame_of,
-    mark_key,
     record_of,
 )
 
@@ -39,8 +38,8 @@ __all__ = ["HEADS_KEPT", "SNAPSHOT_EVERY", "RocksMessageLog"]
 
 HEADS_KEPT: Final = 20_000
 """Heads in memory, when nobody says another number."""
-SNAPSHOT_EVERY: Final = 16
-"""Entries after which a head is written although the conversation did not change hands."""
+SNAPSHOT_EVERY: Final = 32
+"""Entries after which a head is written again."""
 
 _encode: Final = msgspec.msgpack.Encoder().encode
 _decode_device: Final = msgspec.msgpack.Decoder(tuple[int, int]).decode
@@ -191,8 +190,8 @@ class RocksMessageLog:
                 if head is not None
             )
             if conversation in marks and not newer:
-                marks.discard(conversation)
-                batch.delete(mark_key(role, conversation))
+                self._heads.clear(role, conversation)
+        self._heads.put_cleared(batch)
         if not batch.is_empty():
             await self._engine.write(batch, sync=False)
 
@@ -206,5 +205,9 @@ class RocksMessageLog:
             return
         try:
             await self.flush_reads()
+            batch = WriteBatch(raw_mode=True)
+            self._heads.put_cleared(batch, keep=0)
+            if not batch.is_empty():
+                await self._engine.write(batch, sync=False)
         finally:
             self._engine.close()
