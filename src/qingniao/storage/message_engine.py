@@ -21,6 +21,7 @@ from qingniao.log import get_logger
 from qingniao.storage.message_keys import entry_key, marks_prefix, start_error
 from qingniao.storage.message_options import engine_options
 from qingniao.storage.message_runway import Runway
+from qingniao.storage.message_sync import LogSync
 
 __all__ = ["Engine"]
 
@@ -46,10 +47,9 @@ class Engine:
         self._on_reopened = on_reopened
         self._is_broken = False
         self._mend_at = 0.0
-        self._sync = WriteOptions()
-        self._sync.sync = True
-        self._lazy = WriteOptions()
+        self._options = WriteOptions()
         self._runway = Runway(path)
+        self._sync = LogSync(path)
         # One writer thread: fsync must not hold up the loop, and batches must not overtake.
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="log-writer")
         self._writer.submit(self._runway.open)  # the first write waits for it, the start does not
@@ -106,12 +106,16 @@ class Engine:
             await asyncio.wait([writing])
             raise
         except Exception as exc:  # rocksdict raises bare Exception
+            # Also when only the sync failed: the system may have let go of what it could not write,
+            # and a second sync would say that all is well.
             self._is_broken = True
             raise StorageError(f"The message log cannot be written: {exc}") from exc
 
     def _write(self, batch: WriteBatch, sync: bool) -> None:
         self._runway.prepare(batch.size_in_bytes(), sync=sync)
-        self._db.write(batch, self._sync if sync else self._lazy)
+        self._db.write(batch, self._options)  # into the system's cache
+        if sync:
+            self._sync.sync()
 
     async def mend(self) -> None:
         """After a failed write the engine refuses every other: open it again. Raises
@@ -130,6 +134,7 @@ class Engine:
             raise StorageError(f"The message log cannot be written: {exc.strerror}.") from exc
         self._close_handle()  # it cannot write, so it may not be able to tidy up
         try:
+            # What is read from its log files is written to tables, and synced, before it opens.
             self._db = Rdict(str(self._path), engine_options())
         except Exception as exc:
             with contextlib.suppress(Exception):  # not even readable: the next try may be
@@ -149,6 +154,7 @@ class Engine:
         self._close_handle()  # what was promised is on disk already
 
     def _close_handle(self) -> None:
+        self._sync.close()
         try:
             self._db.close()
         except Exception as exc:

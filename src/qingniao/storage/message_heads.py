@@ -52,6 +52,9 @@ class Heads:
         self._heads: dict[int, Head] = {}
         self._snapshots: dict[int, int] = {}
         self._unsaved: set[int] = set()
+        self.writing: dict[int, Head] = {}
+        """Conversations whose latest entries are in the engine and may not be on disk: what is not
+        in memory of them must not be read yet."""
         self._read_marks()
 
     def __len__(self) -> int:
@@ -60,7 +63,7 @@ class Heads:
     def find(self, conversation: int) -> Head | None:
         """The head, from memory or from disk; `None` if nothing was ever said."""
         head = self._heads.get(conversation)
-        if head is None:
+        if head is None and conversation not in self.writing:
             head = self._load(conversation)
             if head is not None:
                 self._heads[conversation] = head
@@ -174,6 +177,7 @@ class Heads:
 
     def reload_all(self) -> None:
         """The same for everything in memory."""
+        self.writing = {}
         self.reload(list(self._heads))
 
     def evict(self) -> None:
@@ -182,7 +186,7 @@ class Heads:
         if surplus <= 0:
             return
         for conversation in list(self._heads)[: surplus + self._kept // 10]:
-            if conversation not in self._unsaved:
+            if conversation not in self._unsaved and conversation not in self.writing:
                 del self._heads[conversation]
                 self._snapshots.pop(conversation, None)
 

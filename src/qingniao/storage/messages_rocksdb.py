@@ -10,7 +10,7 @@ for a message that comes again after months is still a repeat.
 """
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -55,7 +55,6 @@ class RocksMessageLog:
         # A failed batch may be on disk after all: its senders send again and are acked.
         self._engine = Engine(path, on_reopened=lambda: self._heads.reload_all())
         self._heads = Heads(self._engine, snapshot_every, heads)
-        self._in_flight: dict[int, Head] = {}
 
     async def commit(self, intents: Sequence[Intent], now_ms: int) -> list[Decision]:
         """See `MessageLog.commit`. Decides on the caller's thread, writes on the writer's."""
@@ -65,14 +64,15 @@ class RocksMessageLog:
         decisions = [self._append(batch, touched, intent, now_ms) for intent in intents]
         saved, marked = self._heads.put(batch, touched)
         if not batch.is_empty():
-            self._in_flight = touched
+            # Stays so after a failure, until the engine was opened again.
+            self._heads.writing = touched
             try:
                 await self._engine.write(batch, sync=True)
             except asyncio.CancelledError:
+                self._heads.writing = {}
                 self._heads.reload(touched)
                 raise
-            finally:
-                self._in_flight = {}
+            self._heads.writing = {}
         self._heads.install(touched, saved, marked)
         return decisions
 
@@ -149,11 +149,17 @@ class RocksMessageLog:
 
     async def read(self, conversation: int, after: int, limit: int) -> list[bytes]:
         """See `MessageLog.read`."""
-        return [frame_of(record) for record in self._engine.records(conversation, after, limit)]
+        return [frame_of(record) for record in self._records(conversation, after, limit)]
 
     async def entries(self, conversation: int, after: int, limit: int) -> list[Entry]:
         """See `MessageLog.entries`."""
-        return [entry_of(r) for r in self._engine.records(conversation, after, limit)]
+        return [entry_of(record) for record in self._records(conversation, after, limit)]
+
+    def _records(self, conversation: int, after: int, limit: int) -> Iterator[bytes]:
+        """What is on disk: the engine shows what it was given before that, the head does not."""
+        head = self._heads.find(conversation)
+        known = head.last - after if head is not None else 0
+        return self._engine.records(conversation, after, min(limit, known))
 
     def mark_read(self, conversation: int, *, agent: bool, seq: int) -> tuple[int, int] | None:
         """See `MessageLog.mark_read`."""
@@ -183,7 +189,7 @@ class RocksMessageLog:
         marks = self._heads.marks[role]
         for conversation, seq in seen:
             # What is being written may fail or not: the mark stays if either owes the work.
-            heads = (self._heads.find(conversation), self._in_flight.get(conversation))
+            heads = (self._heads.find(conversation), self._heads.writing.get(conversation))
             newer = any(
                 head.last > seq if role is Role.INDEX else owes(head, role)
                 for head in heads
