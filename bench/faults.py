@@ -2,9 +2,9 @@
 
 Every scenario of `qingniao/testing`, at full size, each with the history checker: SIGKILL, SIGSTOP
 of the server and of a client, half-open connections, a network that cuts, delays, slices and holds,
-fsync errors and writes that find no room (both by `strace`), a full disk (a small tmpfs, as root),
-SIGTERM with a disk that works and with one that hangs. What the machine does not permit is counted
-in `skipped`. The small sizes are those of `make test`.
+fsync errors, a sync that hangs, writes that find no room (all by `strace`), a full disk (a small
+tmpfs, as root), SIGTERM with a disk that works and with one that hangs. What the machine does not
+permit is counted in `skipped`. Quick: small sizes, two scenarios at a time.
 """
 
 import asyncio
@@ -20,6 +20,7 @@ from bench.run import Goal
 from qingniao.errors import StartError
 from qingniao.testing.disks import DiskSize, fill_the_disk, fsync_fails, small_disk
 from qingniao.testing.drains import DrainSize, drain_on_a_hung_disk, drain_under_load
+from qingniao.testing.hangs import HangSize, hang_the_disk
 from qingniao.testing.holes import HoleSize, vanish
 from qingniao.testing.injection import can_inject
 from qingniao.testing.kills import KillSize, kill_under_load
@@ -49,6 +50,7 @@ class _Sizes(Struct, frozen=True, kw_only=True):
     sync: DiskSize = DiskSize(rounds=18)
     full: DiskSize = DiskSize(rounds=6)
     drain: DrainSize = DrainSize(rounds=10, idle=200, drain_ms=5_000)
+    hang: HangSize = HangSize(hung_s=20.0)
     hung: DrainSize = DrainSize(drain_ms=5_000)
 
 
@@ -63,6 +65,7 @@ _QUICK: Final = _Sizes(
     sync=DiskSize(rounds=1),
     full=DiskSize(rounds=1),
     drain=DrainSize(rounds=1, idle=20),
+    hang=HangSize(hung_s=2.0),
     hung=DrainSize(drain_ms=1_000),
 )
 
@@ -70,10 +73,10 @@ _QUICK: Final = _Sizes(
 def measure(quick: bool) -> Mapping[str, object]:
     """One scenario after the other; violations are printed as sentences on standard error."""
     with tempfile.TemporaryDirectory(prefix="qingniao-bench-") as folder:
-        return asyncio.run(_measure(Path(folder), _QUICK if quick else _FULL))
+        return asyncio.run(_measure(Path(folder), _QUICK if quick else _FULL, 2 if quick else 1))
 
 
-async def _measure(folder: Path, sizes: _Sizes) -> Mapping[str, object]:
+async def _measure(folder: Path, sizes: _Sizes, lanes: int) -> Mapping[str, object]:
     furnished = await furnish(folder / "furnished")
     traces = can_inject()
 
@@ -89,25 +92,32 @@ async def _measure(folder: Path, sizes: _Sizes) -> Mapping[str, object]:
         "holes": (True, lambda start: vanish(start, sizes.holes)),
         "weather": (True, lambda start: bad_weather(start, sizes.weather)),
         "fsync": (traces, lambda start: fsync_fails(start, sizes.sync)),
+        "hang": (traces, lambda start: hang_the_disk(start, sizes.hang)),
         "full_disk": (True, fill),
         "drain": (True, lambda start: drain_under_load(start, sizes.drain)),
         "drain_hung": (traces, lambda start: drain_on_a_hung_disk(start, sizes.hung)),
     }
     came: dict[str, Outcome] = {}
     skipped: list[str] = []
-    for name, (is_possible, scenario) in scenarios.items():
-        if not is_possible:
-            skipped.append(name)
-            continue
-        async with Servers(folder / name, furnished) as servers:
+    room = asyncio.Semaphore(lanes)
+
+    async def run(name: str, scenario: Callable[[Start], Awaitable[Outcome]]) -> None:
+        async with room, Servers(folder / name, furnished) as servers:
             try:
                 came[name] = await scenario(servers.start)
             except StartError as exc:
                 if "Mounting" not in str(exc):
                     raise
                 skipped.append(name)
-                continue
-        _say(name, came[name])
+            else:
+                _say(name, came[name])
+
+    async with asyncio.TaskGroup() as tasks:
+        for name, (is_possible, scenario) in scenarios.items():
+            if is_possible:
+                tasks.create_task(run(name, scenario))
+            else:
+                skipped.append(name)
     return _results(sizes, came, skipped)
 
 
@@ -137,6 +147,8 @@ def _results(sizes: _Sizes, came: dict[str, Outcome], skipped: list[str]) -> dic
         "network_cuts": figure("weather", "cuts"),
         "network_holes": figure("weather", "holes"),
         "fsync_errors": figure("fsync", "rounds"),
+        "sync_hung_s": figure("hang", "hung_s"),
+        "hung_slowest_answer_s": figure("hang", "slowest_answer_s"),
         "disk_full_rounds": figure("full_disk", "rounds"),
         "drains": figure("drain", "rounds"),
         "drain_slowest_s": figure("drain", "slowest_exit_s"),

@@ -12,7 +12,7 @@ from qingniao.testing.injection import can_inject
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(120)]
 
-SYNCS = DiskSize(rounds=3)
+SYNCS = DiskSize(rounds=2)
 FULL = DiskSize(rounds=1)
 
 
@@ -33,7 +33,8 @@ async def test_full_disk_is_said_and_loses_nothing(
         async with small_disk(tmp_path / "disk") as disk:
             outcome = await fill_the_disk(start_server, disk, FULL)
     except StartError as exc:
-        need("Mounting" not in str(exc), str(exc))
-        raise
+        if "Mounting" not in str(exc):
+            raise
+        pytest.skip(str(exc))
     assert outcome.violations == []
     assert outcome.acked > 0

@@ -9,7 +9,7 @@ from qingniao.testing.weather import WeatherSize, bad_weather
 pytestmark = pytest.mark.e2e
 
 HOLES = HoleSize(clients=4, beat_ms=1_000)
-WEATHER = WeatherSize(rounds=8, round_s=0.6)
+WEATHER = WeatherSize(rounds=8, round_s=0.4)
 
 
 async def test_clients_that_vanish_are_closed_in_time(start_server: StartServer) -> None:

@@ -7,8 +7,8 @@ from qingniao.testing.stops import StopSize, stop_a_client, stop_the_server
 
 pytestmark = pytest.mark.e2e
 
-UNNOTICED = StopSize(stopped_s=1.5)
-NOTICED = StopSize(stopped_s=3.0, beat_ms=1_000)
+UNNOTICED = StopSize(stopped_s=1.0)
+NOTICED = StopSize(stopped_s=2.0, beat_ms=500)
 SENT_AWAY = StopSize(stopped_s=4.5, beat_ms=1_000)
 
 

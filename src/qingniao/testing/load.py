@@ -125,6 +125,11 @@ class Load:
         goal = self.acked + count
         await until(lambda: self.acked >= goal, within_s)
 
+    async def everybody(self, within_s: float = 60) -> None:
+        """Wait until all visitors and agents are connected."""
+        people = [*self.visitors.values(), *self.agents]
+        await asyncio.gather(*(seat.client.ready(within_s) for seat in people))
+
     def _parts(self) -> list[Coroutine[Any, Any, None]]:
         parts = []
         pause_s = self.size.pause_s
