@@ -57,6 +57,8 @@ __all__ = ["Connection"]
 _log: Final = get_logger("gateway")
 _CORK_BYTES: Final = 16_384
 """Gathered bytes that are worth a system call of their own: nothing is gained by waiting longer."""
+_LINGER_SILENT_S: Final = 0.5
+"""The same for whoever gives no sign of life: an answer is not to be expected."""
 _LINGER_S: Final = 5.0
 """Time to read what waits, and why it is the last, before a closed socket is cut."""
 _REST_MAX_MS: Final = 1_000
@@ -422,7 +424,8 @@ class Connection(WSListener):
             # The client's answer is behind what we had stopped reading.
             self._paused = self._is_resting = False
             transport.underlying_transport.resume_reading()
-        asyncio.get_running_loop().call_later(_LINGER_S, self.cut)
+        linger_s = _LINGER_SILENT_S if frame.code == Close.SILENT else _LINGER_S
+        asyncio.get_running_loop().call_later(linger_s, self.cut)
 
     def _leave(self, transport: WSTransport) -> None:
         """Both have said goodbye: close the socket once everything is written."""

@@ -23,7 +23,7 @@ from qingniao.storage.first_run import FirstRun
 __all__ = ["Ready", "serve"]
 
 _log: Final = get_logger("runtime")
-_GRACE_S: Final = 3.0
+_GRACE_S: Final = 2.5
 """After the drain: for goodbyes and for closing the stores."""
 
 Ready = Callable[[str, FirstRun | None], None]
