@@ -53,8 +53,11 @@ def run(options: argparse.Namespace) -> int:
 
 
 async def _run(plan: Plan, options: argparse.Namespace, password: str) -> Report:
+    lines = _Lines()
+    if not options.url:
+        lines.phase("a server of its own starts")
     async with _target(options, password) as target:
-        return await load(plan, target, _Lines())
+        return await load(plan, target, lines)
 
 
 @contextlib.asynccontextmanager
