@@ -8,6 +8,7 @@ import math
 from collections.abc import Iterator
 from typing import Final, Literal
 
+import msgspec
 from msgspec import Struct
 
 from qingniao.errors import ConfigError
@@ -123,12 +124,7 @@ def check(plan: Plan, *, has_agents: bool, cores: int) -> Plan:
     ramp_s = plan.ramp_s
     if ramp_s is None:
         ramp_s = 0 if plan.shape == "day" else max(1.0, plan.connections / _CONNECTIONS_PER_S)
-    return Plan(
-        connections=plan.connections, agents=agents, slow=plan.slow, rate=plan.rate,
-        duration_s=plan.duration_s, ramp_s=ramp_s, processes=processes, shape=plan.shape,
-        answers=plan.answers, text_bytes=plan.text_bytes, typing=plan.typing,
-        slow_follows=plan.slow_follows, sources=plan.sources,
-    )  # fmt: skip
+    return msgspec.structs.replace(plan, agents=agents, processes=processes, ramp_s=ramp_s)
 
 
 def _positive(plan: Plan) -> None:

@@ -124,6 +124,19 @@ def test_what_no_line_has_room_for_is_unsent_and_not_forgotten() -> None:
     assert asks.sent + asks.unsent == 1_000
 
 
+def test_an_agent_takes_no_more_at_once_than_the_credit() -> None:
+    pair = Pair(ready=False)
+    others = [
+        Visitor(pair.crowd, HELLO, 0, conversation, pair.agent) for conversation in range(20, 26)
+    ]
+    for visitor in others:
+        pair.agent.take(visitor)
+    assert [s.conversation for s in pair.at_agent.said] == [20, 21, 22, 23]
+    for conversation in range(20, 26):
+        pair.agent.hear(Ack(conversation, 1, 2, 0))
+    assert len(pair.at_agent.said) == 6 and all(visitor.is_ready for visitor in others)
+
+
 async def test_busy_repeats_the_same_number_and_what_followed_it() -> None:
     pair = Pair()
     pair.say(3)
