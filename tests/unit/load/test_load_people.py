@@ -145,8 +145,8 @@ async def test_busy_repeats_the_same_number_and_what_followed_it() -> None:
         pair.visitor.hear(Busy(7, n, 1))
     pair.say(1)
     assert pair.at_visitor.said == first, "nothing new while the server is busy"
-    pair.visitor.hear(Ack(7, 2, 3, 0))
     await asyncio.sleep(0.02)
+    pair.visitor.hear(Ack(7, 2, 3, 0))
     assert pair.at_visitor.said == [*first, *first[1:], Send(7, 5, 1, pair.crowd.text(4))]
     asks = pair.crowd.tally.asks
     assert (asks.sent, asks.busy, asks.acked) == (4, 2, 1)
