@@ -31,6 +31,8 @@ _READY_S: Final = 60.0
 _SETTLE_S: Final = 10.0
 _SLOW_S: Final = 3.0
 """How long slow readers look at what became of them."""
+_CHARACTER: Final = "青"
+_CHARACTER_BYTES: Final = 3
 _QUESTIONS: Final = ("怎么退货？", "多久发货？", "运费多少？", "how do I return an item?")
 
 
@@ -55,7 +57,7 @@ class Crowd:
         self.plan, self._share, self._order = order.plan, order.share, order
         self.tally = Tally()
         self.has_agents = order.share.agents > 0
-        self._filler = "x" * order.plan.text_bytes
+        self._filler = _CHARACTER * (order.plan.text_bytes // _CHARACTER_BYTES)
         self._asked = 0
         self.open = 0
         """Connections that are up."""
@@ -195,7 +197,9 @@ class Crowd:
         if not self.has_agents:
             self._asked += 1
             return _QUESTIONS[self._asked % len(_QUESTIONS)]
-        return f"{number} {self._filler}"[: self.plan.text_bytes]
+        head = f"{number} "
+        characters, rest = divmod(self.plan.text_bytes - len(head), _CHARACTER_BYTES)
+        return head + self._filler[:characters] + "." * rest
 
     def wants_answer(self) -> bool:
         """Is this one of the messages that an agent answers?"""

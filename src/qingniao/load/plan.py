@@ -35,7 +35,8 @@ SAY: Final = 2
 """Messages that each visitor of the shape `day` says before leaving."""
 SPARE_FILES: Final = 64
 """Files that a process needs for other things than connections."""
-_TEXT_BYTES: Final = (24, 16_000)
+_TEXT_BYTES: Final = (24, 12_000)
+"""From a number to the longest text that is allowed: 4,000 characters of three bytes."""
 _VISITORS_PER_AGENT: Final = 100
 _CONNECTIONS_PER_S: Final = 1_000
 

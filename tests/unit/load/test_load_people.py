@@ -175,6 +175,12 @@ def test_arrivals_are_matched_by_number_and_a_second_one_is_a_repeat() -> None:
     assert (asks.delivered, asks.repeated) == (2, 1)
 
 
+@pytest.mark.parametrize("number", [1, 99, 100, 12_345])
+def test_a_message_has_the_size_that_was_asked_for(number: int) -> None:
+    text = Pair().crowd.text(number)
+    assert len(text.encode()) == Plan().text_bytes and text.startswith(f"{number} 青")
+
+
 def test_the_wanted_share_is_answered() -> None:
     pair = Pair(answers=0.5)
     pair.say(4)
