@@ -9,7 +9,6 @@ import contextlib
 import os
 import secrets
 import sys
-import time
 from collections.abc import AsyncIterator, Coroutine, Iterable, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -89,18 +88,19 @@ async def load(
                 )  # fmt: skip
                 workers.append(await stack.enter_async_context(_worker(order, total, progress)))
             progress.phase("connections come up")
-            began = time.monotonic()
-            await _all(worker.until("ready") for worker in workers)
-            opened_s = time.monotonic() - began
-            _nobody_in(plan, total, target)
+            ready = await _all(worker.until("ready") for worker in workers)
             progress.phase("running")
             ends = await _talk(workers, progress, enough)
     except TimeoutError:
         raise StartError(f"The load did not end within {within_s:.0f} s.") from None
     return summarise(
-        plan, total, opened_s=opened_s, talked_s=max(end.talked_s for end in ends),
-        cpu=tuple(end.cpu for end in ends), is_stopped=enough is not None and enough.is_set(),
-    )  # fmt: skip
+        plan,
+        total,
+        opened_s=max(word.opened_s for word in ready),
+        talked_s=max(end.talked_s for end in ends),
+        cpu=tuple(end.cpu for end in ends),
+        is_stopped=enough is not None and enough.is_set(),
+    )
 
 
 async def _talk(
@@ -194,10 +194,3 @@ async def _all(words: Iterable[Coroutine[Any, Any, Word]]) -> list[Word]:
         # One reason is enough to act on.
         raise StartError(str(group.exceptions[0])) from None
     return [task.result() for task in waiting]
-
-
-def _nobody_in(plan: Plan, total: Tally, target: Target) -> None:
-    if not total.connected and plan.shape != "day":
-        raise StartError(
-            f"{target.url} let nobody in: {total.failed} attempts failed. Is it a Qingniao server?"
-        )

@@ -1,24 +1,23 @@
-"""The people of one process: brought in, set talking, waited for, and counted.
+"""The people of one process: brought in, waited for, and counted.
 
-Owns their connections from the first attempt to the end of the run. Rule: the schedule is kept
-whatever the server does; everything that waits here does so for a bounded time.
+Owns their connections from the first attempt to the end of the run; refuses to say when anybody
+speaks (that is `driver`). Rule: everything that waits here does so for a bounded time.
 """
 
 import asyncio
-import heapq
 import random
-from collections import deque
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine
 from typing import Any, Final
 
 from msgspec import Struct
 
-from qingniao.errors import QingniaoError
+from qingniao.errors import ConfigError, StartError
 from qingniao.load.meter import Tally
 from qingniao.load.opening import Opener
-from qingniao.load.people import Agent, Person, Slow, Visitor
-from qingniao.load.plan import SAY, Plan, Share, dues_us, ramp_us
-from qingniao.load.ticker import Ticker, now_us
+from qingniao.load.people import Agent, Visitor
+from qingniao.load.person import Person, Slow
+from qingniao.load.plan import Plan, Share, ramp_us
+from qingniao.load.ticker import now_us
 from qingniao.protocol.codec import MSGPACK
 from qingniao.protocol.codes import comes_back
 from qingniao.protocol.frames import Hello
@@ -32,14 +31,9 @@ _READY_S: Final = 60.0
 _SETTLE_S: Final = 10.0
 _SLOW_S: Final = 3.0
 """How long slow readers look at what became of them."""
-_SAID_US: Final = tuple(500_000 + 1_000_000 * number for number in range(SAY))
-"""When a visitor of a day says things, after arriving."""
-_LOOK_US: Final = 500_000
+_CHARACTER: Final = "青"
+_CHARACTER_BYTES: Final = 3
 _QUESTIONS: Final = ("怎么退货？", "多久发货？", "运费多少？", "how do I return an item?")
-_TURN: Final = 32
-"""Messages sent in a row, when behind the schedule, before what has arrived is read."""
-_ARRIVAL: Final = SAY
-"""The kind of event of a day that is not a message."""
 
 
 class Order(Struct, frozen=True, kw_only=True):
@@ -56,12 +50,6 @@ class Order(Struct, frozen=True, kw_only=True):
     """Told apart from other runs: part of every device's name."""
 
 
-class TooMany(QingniaoError):
-    """An agent would have to follow more conversations than the server allows."""
-
-    code = "too_many"
-
-
 class Crowd:
     """See the module."""
 
@@ -69,7 +57,7 @@ class Crowd:
         self.plan, self._share, self._order = order.plan, order.share, order
         self.tally = Tally()
         self.has_agents = order.share.agents > 0
-        self._filler = "x" * order.plan.text_bytes
+        self._filler = _CHARACTER * (order.plan.text_bytes // _CHARACTER_BYTES)
         self._asked = 0
         self.open = 0
         """Connections that are up."""
@@ -77,20 +65,23 @@ class Crowd:
         """Conversations that an agent may follow."""
         self.visitors: dict[Visitor, None] = {}
         self._agents: list[Agent] = []
-        self._slow: list[Person] = []
+        self._slow: list[Slow] = []
         self._answers_owed = 0.0
         self._tokens = iter(order.tokens)
         self._names = 0
         self._tasks: set[asyncio.Task[None]] = set()
-        self._is_ending = self._is_stopped = False
+        self._is_ending = False
         self._opener = Opener(order.url, order.plan.sources)
+        self._refusals: dict[int, int] = {}
+        """Close code → connections that ended before they were welcome."""
         self._departed: list[Visitor] = []
         """Visitors of a day whose connection was lost: something of theirs may still arrive."""
 
     # Coming.
 
     async def gather(self) -> None:
-        """Bring everybody in. Raises `TooMany`."""
+        """Bring everybody in. Raises `ConfigError` when there are too few agents, `StartError`
+        when nobody gets in."""
         await self._opener.find()
         for _ in range(self._share.agents):
             self._agents.append(Agent(self, self._hello(self._order.ticket), now_us()))
@@ -99,33 +90,49 @@ class Crowd:
             self._slow.append(Slow(self, self._hello(token), now_us()))
         for person in (*self._agents, *self._slow):
             self._spawn(self._open(person))
-        await self._until(lambda: all(_is_settled(p) for p in self._agents), _READY_S)
-        each = -(-self._share.visitors // max(1, self._share.agents))
-        if self.has_agents and self.follows and each > self.follows:
-            least = -(-self.plan.visitors // self.follows)
-            raise TooMany(
-                f"An agent may follow {self.follows} conversations here and would have {each}: "
-                f"give at least --agents {least}."
-            )
-        if self.plan.shape == "day":
+        await self._until(lambda: all(map(_is_settled, (*self._agents, *self._slow))), _READY_S)
+        self._check_agents()
+        if self.plan.shape != "day":
+            await self._gather_visitors()
+        talked_about = [visitor.asks.conversation for visitor in self.visitors if visitor.is_ready]
+        self._stop_reading(talked_about if self.has_agents else [])
+
+    def _check_agents(self) -> None:
+        if not self.has_agents:
             return
-        start = now_us()
+        if all(agent.is_over for agent in self._agents):
+            raise StartError(f"{self._order.url} let no agent in{self._why()}.")
+        each = -(-self._share.visitors // self._share.agents)
+        if self.follows and each > self.follows:
+            raise ConfigError(
+                f"An agent may follow {self.follows} conversations here and would have {each}: "
+                f"give at least --agents {-(-self.plan.visitors // self.follows)}."
+            )
+
+    async def _gather_visitors(self) -> None:
+        start_us = now_us()
         for due_us in ramp_us(self.plan, self._share):
-            wait_us = start + due_us - now_us()
+            wait_us = start_us + due_us - now_us()
             if wait_us > 0:
                 await asyncio.sleep(wait_us / 1e6)
-            self._spawn(self._open(self._come(start + due_us)))
-        await self._until(lambda: all(_is_settled(p) for p in self.visitors), _READY_S)
-        self._stop_reading(
-            [v.asks.conversation for v in self.visitors if v.is_ready and self.has_agents]
-        )
+            self.come(start_us + due_us)
+        await self._until(lambda: all(map(_is_settled, self.visitors)), _READY_S)
+        if not any(visitor.is_ready for visitor in self.visitors):
+            raise StartError(f"{self._order.url} let no visitor in{self._why()}.")
 
-    def _come(self, due_us: int) -> Visitor:
+    def _why(self) -> str:
+        codes = ", ".join(f"{code} to {times}" for code, times in self._refusals.items())
+        return f": it closed with {codes}" if codes else " or does not answer as Qingniao does"
+
+    def come(self, due_us: int, to_say: int = 0) -> Visitor:
+        """One more visitor connects; after `to_say` messages they leave, if it is not 0."""
         token, conversation = next(self._tokens)
         agents = [agent for agent in self._agents if not agent.is_over] or self._agents
         agent = agents[conversation % len(agents)] if agents else None
         visitor = Visitor(self, self._hello(token), due_us, conversation, agent)
+        visitor.to_say = to_say
         self.visitors[visitor] = None
+        self._spawn(self._open(visitor))
         return visitor
 
     def _stop_reading(self, conversations: list[int]) -> None:
@@ -133,8 +140,7 @@ class Crowd:
         for number, person in enumerate(self._slow):
             first = number * count
             chosen = [conversations[(first + k) % len(conversations)] for k in range(count)]
-            if isinstance(person, Slow):
-                person.stop_reading(chosen)
+            person.stop_reading(chosen)
 
     def _hello(self, token: str) -> bytes:
         self._names += 1
@@ -172,6 +178,7 @@ class Crowd:
         if self._is_ending or person.is_over:
             return
         if not person.is_welcome:
+            self._refusals[code] = self._refusals.get(code, 0) + 1
             return self._failed(person, again=comes_back(code))
         self._over(person)
         if isinstance(person, Slow):
@@ -190,7 +197,9 @@ class Crowd:
         if not self.has_agents:
             self._asked += 1
             return _QUESTIONS[self._asked % len(_QUESTIONS)]
-        return f"{number} {self._filler}"[: self.plan.text_bytes]
+        head = f"{number} "
+        characters, rest = divmod(self.plan.text_bytes - len(head), _CHARACTER_BYTES)
+        return head + self._filler[:characters] + "." * rest
 
     def wants_answer(self) -> bool:
         """Is this one of the messages that an agent answers?"""
@@ -208,95 +217,14 @@ class Crowd:
         if visitor.agent is not None:
             visitor.agent.let_go(visitor)
 
-    # The run.
-
-    async def talk(self, start_us: int) -> None:
-        """Keep the schedule until its end; sooner when nobody is left."""
-        ticker = Ticker()
-        ticker.start(start_us)
-        try:
-            match self.plan.shape:
-                case "chat":
-                    await self._chat(start_us, ticker)
-                case "day":
-                    await self._day(start_us, ticker)
-                case "idle":
-                    await self._until(
-                        lambda: self.open == 0 or self._is_stopped, self.plan.duration_s
-                    )
-        finally:
-            ticker.close()
-
-    def stop(self) -> None:
-        """Say nothing more: `talk` ends."""
-        self._is_stopped = True
-
-    async def _on_time(
-        self, dues: Iterator[tuple[int, int]], start_us: int, ticker: Ticker
-    ) -> AsyncIterator[tuple[int, int]]:
-        """Each (due time, kind) when it has come. When it is late, lets others work as well."""
-        for number, (due_us, kind) in enumerate(dues):
-            due_us += start_us
-            late_us = now_us() - due_us
-            if late_us < 0:
-                await ticker.wait_until(due_us)
-                late_us = now_us() - due_us
-            elif number % _TURN == 0:
-                await asyncio.sleep(0)
-            if self._is_stopped:
-                return
-            self.tally.late.record(late_us)
-            yield due_us, kind
-
-    async def _chat(self, start_us: int, ticker: Ticker) -> None:
-        talking = [visitor for visitor in self.visitors if visitor.is_ready]
-        random.shuffle(talking)
-        dues = ((due_us, 0) for due_us in dues_us(self.plan, self._share))
-        number, look_at = 0, start_us
-        async for due_us, _ in self._on_time(dues, start_us, ticker):
-            if due_us >= look_at:
-                look_at += _LOOK_US
-                if not self.open:
-                    # Nobody is left to say the rest.
-                    self.tally.asks.unsent += 1 + sum(1 for _ in dues)
-                    return
-            visitor = talking[number % len(talking)]
-            visitor.say(visitor.asks, due_us)
-            number += 1
-
-    async def _day(self, start_us: int, ticker: Ticker) -> None:
-        plan, share = self.plan, self._share
-
-        def events(kind: int, after_us: int) -> Iterator[tuple[int, int]]:
-            return ((due_us + after_us, kind) for due_us in dues_us(plan, share))
-
-        says = (events(number, after_us) for number, after_us in enumerate(_SAID_US))
-        lines: tuple[deque[Visitor | None], ...] = tuple(deque() for _ in range(SAY))
-        async for due_us, kind in self._on_time(
-            heapq.merge(events(_ARRIVAL, 0), *says), start_us, ticker
-        ):
-            if kind == _ARRIVAL:
-                visitor = self._come(due_us) if len(self.visitors) < share.visitors else None
-                if visitor is not None:
-                    visitor.to_say = SAY
-                    self._spawn(self._open(visitor))
-                for line in lines:
-                    line.append(visitor)
-                continue
-            speaker = lines[kind].popleft()
-            if speaker is None:
-                self.tally.asks.unsent += 1
-            else:
-                speaker.say(speaker.asks, due_us)
+    # The end.
 
     async def settle(self) -> None:
         """Wait for what is under way, look at the slow readers, and count what did not arrive."""
         await self._until(lambda: not any(map(_is_waiting, self.visitors)), _SETTLE_S)
         for person in self._slow:
-            if isinstance(person, Slow):
-                person.read_on()
-        if self._slow:
-            await self._until(lambda: all(p.is_over for p in self._slow), _SLOW_S)
+            person.read_on()
+        await self._until(lambda: all(person.is_over for person in self._slow), _SLOW_S)
         for visitor in (*self.visitors, *self._departed):
             self._account(visitor)
         for agent in self._agents:

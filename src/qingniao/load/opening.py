@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from picows import ws_connect
 
 from qingniao.errors import StartError
-from qingniao.load.people import Person, Slow
+from qingniao.load.person import Person, Slow
 from qingniao.protocol.codec import MSGPACK
 
 __all__ = ["Opener"]

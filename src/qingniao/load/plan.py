@@ -8,6 +8,7 @@ import math
 from collections.abc import Iterator
 from typing import Final, Literal
 
+import msgspec
 from msgspec import Struct
 
 from qingniao.errors import ConfigError
@@ -34,7 +35,8 @@ SAY: Final = 2
 """Messages that each visitor of the shape `day` says before leaving."""
 SPARE_FILES: Final = 64
 """Files that a process needs for other things than connections."""
-_TEXT_BYTES: Final = (24, 16_000)
+_TEXT_BYTES: Final = (24, 12_000)
+"""From a number to the longest text that is allowed: 4,000 characters of three bytes."""
 _VISITORS_PER_AGENT: Final = 100
 _CONNECTIONS_PER_S: Final = 1_000
 
@@ -123,12 +125,7 @@ def check(plan: Plan, *, has_agents: bool, cores: int) -> Plan:
     ramp_s = plan.ramp_s
     if ramp_s is None:
         ramp_s = 0 if plan.shape == "day" else max(1.0, plan.connections / _CONNECTIONS_PER_S)
-    return Plan(
-        connections=plan.connections, agents=agents, slow=plan.slow, rate=plan.rate,
-        duration_s=plan.duration_s, ramp_s=ramp_s, processes=processes, shape=plan.shape,
-        answers=plan.answers, text_bytes=plan.text_bytes, typing=plan.typing,
-        slow_follows=plan.slow_follows, sources=plan.sources,
-    )  # fmt: skip
+    return msgspec.structs.replace(plan, agents=agents, processes=processes, ramp_s=ramp_s)
 
 
 def _positive(plan: Plan) -> None:

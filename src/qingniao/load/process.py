@@ -19,6 +19,7 @@ from msgspec import Struct, field
 
 from qingniao.errors import QingniaoError
 from qingniao.load.crowd import Crowd, Order
+from qingniao.load.driver import Driver
 from qingniao.load.meter import Tally
 from qingniao.load.ticker import now_us
 
@@ -40,6 +41,8 @@ class Word(Struct, frozen=True, kw_only=True):
     open: int = 0
     at_us: int = 0
     """Monotonic time at which the tally was taken."""
+    opened_s: float = 0.0
+    """`ready`: how long it took to bring everybody in."""
     cpu: float = 0.0
     """`done`: share of a core used while talking."""
     talked_s: float = 0.0
@@ -68,20 +71,22 @@ class _Pipe:
             self.say("tick")
 
 
-async def _work(crowd: Crowd, go: "asyncio.Future[int]") -> None:
+async def _work(crowd: Crowd, driver: Driver, go: "asyncio.Future[int]") -> None:
     pipe = _Pipe(crowd)
     ticking = asyncio.create_task(pipe.tick())
     try:
+        began_us = now_us()
         await crowd.gather()
+        opened_s = (now_us() - began_us) / 1e6
         # What lives from here on stays; a collection would stop everybody's clock.
         gc.collect()
         gc.freeze()
         gc.disable()
-        pipe.say("ready")
+        pipe.say("ready", opened_s=opened_s)
         async with asyncio.timeout(_GO_S):
             start_us = await go
         cpu_s = time.process_time()
-        await crowd.talk(start_us)
+        await driver.talk(start_us)
         talked_s = max(1e-3, (now_us() - start_us) / 1e6)
         share = (time.process_time() - cpu_s) / talked_s
         await crowd.settle()
@@ -102,12 +107,13 @@ async def _main() -> None:
     order = msgspec.json.decode(await reader.readline(), type=Order)
     go: asyncio.Future[int] = loop.create_future()
     crowd = Crowd(order)
-    work = asyncio.create_task(_work(crowd, go))
+    driver = Driver(crowd, order.plan, order.share)
+    work = asyncio.create_task(_work(crowd, driver, go))
 
     async def listen() -> None:
         while line := await reader.readline():
             if go.done():
-                crowd.stop()
+                driver.stop()
             else:
                 go.set_result(int(line))
         work.cancel()  # whoever started us is gone

@@ -17,8 +17,7 @@ from qingniao.load.meter import Tally
 from qingniao.load.plan import Plan
 from qingniao.load.process import Word
 from qingniao.load.report import Report, table
-from qingniao.load.target import Asked, Minted, Target, own_server
-from qingniao.replay.house import Api
+from qingniao.load.target import Asked, Minted, Target, answering, own_server
 
 __all__ = ["run"]
 
@@ -53,8 +52,11 @@ def run(options: argparse.Namespace) -> int:
 
 
 async def _run(plan: Plan, options: argparse.Namespace, password: str) -> Report:
+    lines = _Lines()
+    if not options.url:
+        lines.phase("a server of its own starts")
     async with _target(options, password) as target:
-        return await load(plan, target, _Lines())
+        return await load(plan, target, lines)
 
 
 @contextlib.asynccontextmanager
@@ -67,7 +69,7 @@ async def _target(options: argparse.Namespace, password: str) -> AsyncIterator[T
         return
     if not options.url.startswith(("http://", "https://")):
         raise ConfigError(f"--url must begin with http:// or https://, got {options.url}.")
-    await Api(options.url).call("GET", "/site")  # is anybody there?
+    await answering(options.url)
     if options.data:
         yield Minted(options.url, options.data, options.login, password)
     else:

@@ -11,6 +11,8 @@ import http.client
 import json
 import re
 import secrets
+import urllib.error
+import urllib.request
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Final, Protocol
@@ -21,7 +23,7 @@ from qingniao.clock import wall_ms
 from qingniao.errors import ConfigError, StartError
 from qingniao.replay.house import Api, OwnServer
 
-__all__ = ["SETTINGS", "Asked", "Minted", "Target", "own_server"]
+__all__ = ["SETTINGS", "Asked", "Minted", "Target", "answering", "own_server"]
 
 SETTINGS: Final = {
     # Everybody comes from one machine here, and says more than a person would: what the limits are
@@ -111,19 +113,21 @@ class Asked(_Agents):
 
     async def visitors(self, count: int, came: Callable[[int], None]) -> list[tuple[str, int]]:
         """See `Target`."""
-        loop = asyncio.get_running_loop()
         made: list[tuple[str, int]] = []
         connection = await asyncio.to_thread(self._connect)
         try:
             while len(made) < count:
                 answer = await asyncio.to_thread(self._ask, connection)
                 if isinstance(answer, float):
+                    # Meanwhile the server may end a connection that is quiet: the next call opens
+                    # another.
+                    connection.close()
                     await asyncio.sleep(answer)
                     continue
                 made.append(answer)
                 came(len(made))
         finally:
-            await loop.run_in_executor(None, connection.close)
+            connection.close()
         return made
 
     def _connect(self) -> http.client.HTTPConnection:
@@ -153,6 +157,22 @@ class Asked(_Agents):
             raise StartError(f"{self.url} cannot be reached: {exc}.") from exc
         except (ValueError, KeyError, TypeError) as exc:
             raise StartError(f"{self.url} does not answer as a Qingniao server does.") from exc
+
+
+async def answering(url: str) -> None:
+    """Is a Qingniao server there? Raises `StartError` when not."""
+    request = urllib.request.Request(f"{url.rstrip('/')}/api/v1/site")  # noqa: S310  their URL
+    try:
+        answer = await asyncio.to_thread(urllib.request.urlopen, request, timeout=_TIMEOUT_S)
+        with answer:
+            is_ours = "greeting" in json.loads(answer.read())
+    except (urllib.error.HTTPError, http.client.HTTPException, ValueError, TypeError):
+        is_ours = False
+    except OSError as exc:
+        why = exc.reason if isinstance(exc, urllib.error.URLError) else exc
+        raise StartError(f"{url} cannot be reached: {why}.") from exc
+    if not is_ours:
+        raise StartError(f"{url} does not answer as a Qingniao server does.")
 
 
 @contextlib.asynccontextmanager
