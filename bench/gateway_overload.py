@@ -1,11 +1,12 @@
-"""Three times what the server can take, offered by correct clients for a minute, then back to normal.
+"""Three times what the server can take, offered by correct clients, then back to normal.
 
-500 visitors and their agents (`native/talk.c`). First the peak of a closed loop, then a calm load of
-0.3 × that, then 3 × that whatever is acked, then the calm load again, then silence until everything
-is acked and heard. A client keeps at most `credit` unacked and some more waiting; what does not fit
-is `shed` before it has a number. Latencies count from when a message was due, waiting at the client
-included. Twice: with the settings as they come, and with an intake an eighth as long (`tiny_…`). The
-server has one core, the generator the other. Beside it the C server under the same offered load.
+500 visitors and their agents (`native/talk.c`). First the peak of a closed loop, then a calm load
+of 0.3 × that, then for a minute 3 × that whatever is acked, then the calm load again, then silence
+until everything is acked and heard. A client keeps at most `credit` unacked and a few waiting; what
+does not fit is `shed` before it has a number. Latencies count from when a message was due, waiting
+at the client included. Twice: with the settings as they come, and with an intake an eighth as long
+(`tiny_…`). The server has one core, the generator the other. Beside it the C server under the same
+offered load.
 """
 
 import asyncio
@@ -43,7 +44,7 @@ _PAIRS: Final = 500
 _WINDOW: Final = 8
 """Unacked a side at the peak: all of them together stay below the intake's bound of 8,192."""
 _BACKLOG: Final = 40
-"""Unacked and waiting a side: the credit of 32, and eight that a person may have typed meanwhile."""
+"""Unacked and waiting a side: the credit of 32, and eight that were typed meanwhile."""
 _OVER: Final = 3.0
 _CALM: Final = 0.3
 _NORMAL_US: Final = 50_000

@@ -13,6 +13,7 @@ from types import TracebackType
 from typing import Any, Final, Self
 
 from bench.gateway_cost import pin
+
 from qingniao.auth import Signer
 from qingniao.clock import wall_ms
 from qingniao.errors import StartError
