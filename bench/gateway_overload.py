@@ -10,14 +10,13 @@ offered load.
 """
 
 import asyncio
-import os
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
 from bench.gateway_cost import compiled, pin
-from bench.native.generator import FIRST, Talk, bare_parties, lasting_ticket, parties
+from bench.native.generator import FIRST, Bare, Talk, bare_parties, lasting_ticket, parties
 from bench.native.witness import Memory, counter, is_in_order, lasts, rss_bytes
 from bench.run import Goal
 from qingniao.auth import KeyRing, Signer
@@ -172,20 +171,12 @@ async def _floor(
     """The same against a server that neither stores nor checks."""
     people = folder / "bare.parties"
     people.write_text(bare_parties(_PAIRS))
-    port = 20_000 + os.getpid() % 10_000
-    bare = await asyncio.create_subprocess_exec(str(program), "serve", str(port))
-    try:
-        pin(bare.pid, 0)
-        await asyncio.sleep(0.3)
-        async with Talk(program, port, people) as talk:
-            await talk.ask("prepare", 30)
-            talk.tell(f"backlog {_BACKLOG}")
-            peak = await talk.ask(f"closed {_WINDOW}", phases.peak)
-            talk.tell(f"pace {offered_per_s:.0f}")
-            over = await talk.ask("measure", phases.peak)
-    finally:
-        bare.kill()
-        await bare.wait()
+    async with Bare(program) as port, Talk(program, port, people) as talk:
+        await talk.ask("prepare", 30)
+        talk.tell(f"backlog {_BACKLOG}")
+        peak = await talk.ask(f"closed {_WINDOW}", phases.peak)
+        talk.tell(f"pace {offered_per_s:.0f}")
+        over = await talk.ask("measure", phases.peak)
     return {
         "c_peak_per_s": round(peak["acked"] / peak["seconds"]),
         "c_goodput_per_s": round(over["acked"] / over["seconds"]),

@@ -11,14 +11,13 @@ under the same cut, with nothing to catch up.
 """
 
 import asyncio
-import os
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
 from bench.gateway_cost import compiled, pin
-from bench.native.generator import FIRST, Talk, bare_parties, lasting_ticket, parties
+from bench.native.generator import FIRST, Bare, Talk, bare_parties, lasting_ticket, parties
 from bench.native.witness import is_in_order, lasts
 from bench.run import Goal
 from qingniao.auth import KeyRing, Signer
@@ -42,8 +41,8 @@ SETTINGS: Final = {
 """The server's. What limits handshakes stays as it comes: clients know how to wait."""
 _CLIENTS: Final = (9_900, 100)
 _QUICK: Final = (990, 10)
-_PER_S: Final = 1_000
-"""Messages a second, both directions together."""
+_PER_S: Final = 0.1
+"""Messages a second for each client, both directions together: 1,000 for all of them."""
 _PATIENCE_S: Final = 60
 _SAMPLE: Final = 20
 """Conversations read back whole."""
@@ -68,7 +67,7 @@ async def _measure(folder: Path, visitors: int, agents: int) -> Mapping[str, obj
         port = int(server.url.rpartition(":")[2])
         async with Talk(program, port, people) as talk:
             await talk.ask("prepare", _PATIENCE_S)
-            talk.tell(f"pace {_PER_S}")
+            talk.tell(f"pace {(visitors + agents) * _PER_S:g}")
             before = await talk.ask("measure", 3)
             cut = await talk.ask("cut", _PATIENCE_S)
             between = await talk.ask("measure", 3)
@@ -151,17 +150,9 @@ async def _verdict(
 async def _floor(program: Path, folder: Path, pairs: int) -> dict[str, object]:
     people = folder / "bare.parties"
     people.write_text(bare_parties(pairs))
-    port = 20_000 + os.getpid() % 10_000
-    bare = await asyncio.create_subprocess_exec(str(program), "serve", str(port))
-    try:
-        pin(bare.pid, 0)
-        await asyncio.sleep(0.3)
-        async with Talk(program, port, people) as talk:
-            await talk.ask("prepare", _PATIENCE_S)
-            cut = await talk.ask("cut", _PATIENCE_S)
-    finally:
-        bare.kill()
-        await bare.wait()
+    async with Bare(program) as port, Talk(program, port, people) as talk:
+        await talk.ask("prepare", _PATIENCE_S)
+        cut = await talk.ask("cut", _PATIENCE_S)
     return {
         "c_resumed_s": round(cut["last_us"] / 1e6, 2),
         "c_handshakes_per_s_peak": cut["welcomes_per_s_peak"],
