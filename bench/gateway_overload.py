@@ -1,22 +1,22 @@
-"""Three times what the server can take, offered by correct clients for a minute, then back to normal.
+"""Three times what the server can take, offered by correct clients, then back to normal.
 
-500 visitors and their agents (`native/talk.c`). First the peak of a closed loop, then a calm load of
-0.3 × that, then 3 × that whatever is acked, then the calm load again, then silence until everything
-is acked and heard. A client keeps at most `credit` unacked and some more waiting; what does not fit
-is `shed` before it has a number. Latencies count from when a message was due, waiting at the client
-included. Twice: with the settings as they come, and with an intake an eighth as long (`tiny_…`). The
-server has one core, the generator the other. Beside it the C server under the same offered load.
+500 visitors and their agents (`native/talk.c`). First the peak of a closed loop, then a calm load
+of 0.3 × that, then for a minute 3 × that whatever is acked, then the calm load again, then silence
+until everything is acked and heard. A client keeps at most `credit` unacked and a few waiting; what
+does not fit is `shed` before it has a number. Latencies count from when a message was due, waiting
+at the client included. Twice: with the settings as they come, and with an intake an eighth as long
+(`tiny_…`). The server has one core, the generator the other. Beside it the C server under the same
+offered load.
 """
 
 import asyncio
-import os
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
 from bench.gateway_cost import compiled, pin
-from bench.native.generator import FIRST, Talk, bare_parties, lasting_ticket, parties
+from bench.native.generator import FIRST, Bare, Talk, bare_parties, lasting_ticket, parties
 from bench.native.witness import Memory, counter, is_in_order, lasts, rss_bytes
 from bench.run import Goal
 from qingniao.auth import KeyRing, Signer
@@ -43,7 +43,7 @@ _PAIRS: Final = 500
 _WINDOW: Final = 8
 """Unacked a side at the peak: all of them together stay below the intake's bound of 8,192."""
 _BACKLOG: Final = 40
-"""Unacked and waiting a side: the credit of 32, and eight that a person may have typed meanwhile."""
+"""Unacked and waiting a side: the credit of 32, and eight that were typed meanwhile."""
 _OVER: Final = 3.0
 _CALM: Final = 0.3
 _NORMAL_US: Final = 50_000
@@ -171,20 +171,12 @@ async def _floor(
     """The same against a server that neither stores nor checks."""
     people = folder / "bare.parties"
     people.write_text(bare_parties(_PAIRS))
-    port = 20_000 + os.getpid() % 10_000
-    bare = await asyncio.create_subprocess_exec(str(program), "serve", str(port))
-    try:
-        pin(bare.pid, 0)
-        await asyncio.sleep(0.3)
-        async with Talk(program, port, people) as talk:
-            await talk.ask("prepare", 30)
-            talk.tell(f"backlog {_BACKLOG}")
-            peak = await talk.ask(f"closed {_WINDOW}", phases.peak)
-            talk.tell(f"pace {offered_per_s:.0f}")
-            over = await talk.ask("measure", phases.peak)
-    finally:
-        bare.kill()
-        await bare.wait()
+    async with Bare(program) as port, Talk(program, port, people) as talk:
+        await talk.ask("prepare", 30)
+        talk.tell(f"backlog {_BACKLOG}")
+        peak = await talk.ask(f"closed {_WINDOW}", phases.peak)
+        talk.tell(f"pace {offered_per_s:.0f}")
+        over = await talk.ask("measure", phases.peak)
     return {
         "c_peak_per_s": round(peak["acked"] / peak["seconds"]),
         "c_goodput_per_s": round(over["acked"] / over["seconds"]),

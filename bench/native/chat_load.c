@@ -1,6 +1,7 @@
 /* Load for the gateway, and the floor under it: what Python could not offer on one core.
  *
- *   chat_load serve PORT                      a bare server of the same frames (serve.c)
+ *   chat_load serve PORT                      a bare server of the same frames (serve.c); prints its
+ *                                             port, a free one for 0
  *   chat_load load PORT FILE SECONDS WINDOW   a closed loop (load.c)
  *   chat_load talk PORT FILE                  correct clients at any rate, told what to do on standard
  *                                             input: overload and storms (talk.c)

@@ -168,9 +168,12 @@ void hear(client *c, reader r) {
         return post(c, out, (size_t)(q - out));
     }
     if (kind == BYE) {
+        uint64_t code = take_uint(&r);
         net.byes++;
-        skip(&r); skip(&r);
+        skip(&r);
         c->wait_us = take_uint(&r) * 1000;
+        if (code >= 3500 && net.errors++ < 5) /* a client of ours would not come back */
+            fprintf(stderr, "%s was sent away with %lu\n", c->device, code);
         return;
     }
     if (kind < ACK || kind > ERROR) return;

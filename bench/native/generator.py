@@ -9,15 +9,15 @@ import json
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Final, Self
 
 from bench.gateway_cost import pin
+
 from qingniao.auth import Signer
 from qingniao.clock import wall_ms
 from qingniao.errors import StartError
 
-__all__ = ["FIRST", "Talk", "bare_parties", "lasting_ticket", "parties", "ran"]
+__all__ = ["FIRST", "Bare", "Talk", "bare_parties", "lasting_ticket", "parties", "ran"]
 
 FIRST: Final = 1_000_000
 """Conversations of minted tokens are numbered from here: far from those that the server gives."""
@@ -48,6 +48,29 @@ def bare_parties(pairs: int) -> str:
     return "".join(f"t {n} {n}\na {n} {n}\n" for n in range(1, pairs + 1))
 
 
+class Bare:
+    """`chat_load serve` on a free port and the server's core: `async with` gives the port."""
+
+    def __init__(self, program: Path) -> None:
+        self._program = program
+        self.process: asyncio.subprocess.Process | None = None
+
+    async def __aenter__(self) -> int:
+        self.process = await asyncio.create_subprocess_exec(
+            str(self._program), "serve", "0", stdout=asyncio.subprocess.PIPE
+        )
+        if self.process.stdout is None:
+            raise StartError("The bare server cannot be read.")
+        pin(self.process.pid, 0)
+        async with asyncio.timeout(_GRACE_S):
+            return int(await self.process.stdout.readline())
+
+    async def __aexit__(self, *_: object) -> None:
+        if self.process is not None and self.process.returncode is None:
+            self.process.kill()
+            await self.process.wait()
+
+
 class Talk:
     """`chat_load talk`: `async with` starts and ends it."""
 
@@ -63,12 +86,7 @@ class Talk:
         pin(self._process.pid, max(os.sched_getaffinity(0)))
         return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        exc: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         if self._process is not None and self._process.returncode is None:
             self._process.kill()
             await self._process.wait()

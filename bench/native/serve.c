@@ -7,6 +7,7 @@
 
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -106,10 +107,12 @@ static void welcome_all(int listener, int poll) {
 }
 
 void serve(int port) {
-    int listener = listen_on(port), poll = epoll_create1(0);
+    int listener = listen_on(&port), poll = epoll_create1(0);
     struct epoll_event event = {.events = EPOLLIN, .data.ptr = NULL}, events[512];
     epoll_ctl(poll, EPOLL_CTL_ADD, listener, &event);
     while (free_count < MAX_CONNECTIONS) { free_peers[free_count] = free_count; free_count++; }
+    printf("%d\n", port);
+    fflush(stdout);
     for (;;) {
         int ready = epoll_wait(poll, events, 512, -1);
         for (int i = 0; i < ready; i++) {

@@ -150,7 +150,7 @@ static size_t upgraded(client *c, uint8_t *data, size_t have) {
 
 static void take_in(client *c) {
     static uint8_t data[READ * 2];
-    memcpy(data, c->in, c->have);
+    if (c->have) memcpy(data, c->in, c->have);
     ssize_t got = recv(c->fd, data + c->have, READ, 0);
     if (got <= 0) {
         if (!got || errno != EAGAIN) lose(c);

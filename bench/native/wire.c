@@ -175,11 +175,14 @@ void send_frame(int fd, const uint8_t *payload, size_t size, int is_masked) {
     write_all(fd, out, head + size);
 }
 
-int listen_on(int port) {
-    struct sockaddr_in at = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
+int listen_on(int *port) {
+    struct sockaddr_in at = {.sin_family = AF_INET, .sin_port = htons((uint16_t)*port)};
+    socklen_t size = sizeof at;
     inet_pton(AF_INET, "127.0.0.1", &at.sin_addr);
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0), one = 1;
     setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
     if (bind(fd, (void *)&at, sizeof at) || listen(fd, 4096)) die("listen");
+    getsockname(fd, (void *)&at, &size);
+    *port = ntohs(at.sin_port);
     return fd;
 }

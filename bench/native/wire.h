@@ -46,5 +46,5 @@ void send_frame(int fd, const uint8_t *payload, size_t size, int is_masked);
 extern const char UPGRADE[];
 extern const char UPGRADED[];
 
-int listen_on(int port);
+int listen_on(int *port); /* 0: a free one, told back */
 #endif
