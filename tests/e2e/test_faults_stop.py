@@ -9,7 +9,7 @@ pytestmark = pytest.mark.e2e
 
 UNNOTICED = StopSize(stopped_s=1.0)
 NOTICED = StopSize(stopped_s=2.0, beat_ms=500)
-SENT_AWAY = StopSize(stopped_s=4.5, beat_ms=1_000)
+SENT_AWAY = StopSize(stopped_s=4.0, beat_ms=1_000)
 
 
 async def test_short_stop_of_the_server_is_waited_out(start_server: StartServer) -> None:

@@ -38,6 +38,10 @@ class DiskSize(Struct, frozen=True, kw_only=True):
     load: Size = Size(by_bot=2, by_people=2, agents=1, pause_s=0.02)
 
 
+_MUCH: Final = Size(by_bot=1, by_people=3, agents=1, pause_s=0.02, longer_chars=3_000)
+"""What uses up the room that the log has made for itself before the disk was full."""
+
+
 class _Fault(Struct, frozen=True):
     """What fails, and whether the server dies with it or the disk gets well."""
 
@@ -97,7 +101,7 @@ async def fill_the_disk(start: Start, disk: Path, size: DiskSize) -> Outcome:
     await server.stop()
     server.errors_to = disk / "server.log"
     await server.start(int(server.url.rpartition(":")[2]))
-    load = Load(size.load)
+    load = Load(_MUCH)
     found: list[str] = []
     api = Api(server.url)
     filler = disk / "filler"

@@ -25,6 +25,9 @@ __all__ = ["GRACE_S", "DrainSize", "drain_on_a_hung_disk", "drain_under_load"]
 
 GRACE_S: Final = 3.0
 _WARM_ACKS: Final = 100
+_SLACK_S: Final = 1.0
+"""For a slow machine to start a thread and to end a process."""
+_BACK_S: Final = 60.0
 _GIVE_UP_S: Final = 6.0
 """How long beyond its deadline a server is watched before it is killed."""
 _HUNG_S: Final = 30
@@ -52,6 +55,8 @@ async def drain_under_load(start: Start, size: DrainSize) -> Outcome:
             for _ in range(size.rounds):
                 await load.acks(_WARM_ACKS)
                 seats = [*load.seats, *idle]
+                # Those whom the last round sent away are told nothing while they are away.
+                await asyncio.gather(*(seat.client.ready(_BACK_S) for seat in seats))
                 before = [len(seat.byes) for seat in seats]
                 process = server.process
                 slowest_s = max(slowest_s, await _ended(server, size, found))
@@ -112,7 +117,7 @@ async def _ended(server: OwnServer, size: DrainSize, found: list[str]) -> float:
             return took_s
         await asyncio.sleep(0.01)
     took_s = time.monotonic() - began
-    if took_s > promised_s:
+    if took_s > promised_s + _SLACK_S:
         found.append(f"The server ended {took_s:.1f} s after SIGTERM; promised are {promised_s:g}.")
     return took_s
 

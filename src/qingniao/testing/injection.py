@@ -21,6 +21,8 @@ SYNCS: Final = "fsync,fdatasync,sync_file_range"
 """All that a program can do to have its bytes on disk."""
 WRITES: Final = "write,pwrite64,writev,pwritev,fallocate"
 _ATTACH_S: Final = 20.0
+_DETACH_S: Final = 1.0
+"""A tracer that is delaying a call does not hear that it should go."""
 
 
 def can_inject() -> bool:
@@ -64,7 +66,7 @@ async def injected(
         if tracer.returncode is None:
             tracer.send_signal(signal.SIGINT)
             try:
-                async with asyncio.timeout(5):
+                async with asyncio.timeout(_DETACH_S):
                     await tracer.wait()
             except TimeoutError:
                 # The kernel lets go of the process when its tracer is gone.

@@ -29,12 +29,13 @@ _SETTLED_S: Final = 60.0
 
 class Size(Struct, frozen=True, kw_only=True):
     """How many talk. `pause_s` between two sends of one sender bounds how much there is to compare;
-    0: as fast as acks come."""
+    0: as fast as acks come. `longer_chars` are added to every text."""
 
     by_bot: int = 4
     by_people: int = 4
     agents: int = 2
     pause_s: float = 0.0
+    longer_chars: int = 0
 
 
 class Outcome(Struct, kw_only=True):
@@ -132,12 +133,20 @@ class Load:
 
     def _parts(self) -> list[Coroutine[Any, Any, None]]:
         parts = []
-        pause_s = self.size.pause_s
+        pause_s, longer_chars = self.size.pause_s, self.size.longer_chars
         for number, (conversation, visitor) in enumerate(self.visitors.items()):
             window = _WINDOWS[number % len(_WINDOWS)]
-            parts.append(visitor.talk(conversation, window, self.stop, pause_s=pause_s))
+            parts.append(
+                visitor.talk(
+                    conversation, window, self.stop, pause_s=pause_s, longer_chars=longer_chars
+                )
+            )
             if agent := self.owned.get(conversation):
-                parts.append(agent.talk(conversation, window, self.stop, pause_s=pause_s))
+                parts.append(
+                    agent.talk(
+                        conversation, window, self.stop, pause_s=pause_s, longer_chars=longer_chars
+                    )
+                )
         return [*parts, self._look_back()]
 
     async def _look_back(self) -> None:

@@ -6,6 +6,7 @@ client hides what comes twice.
 """
 
 import asyncio
+import random
 import time
 from collections import defaultdict, deque
 from collections.abc import Awaitable, Callable, Iterable, Sequence
@@ -137,7 +138,13 @@ class Seat:
         return receiving
 
     async def talk(
-        self, conversation: int, window: int, stop: asyncio.Event, *, pause_s: float = 0.0
+        self,
+        conversation: int,
+        window: int,
+        stop: asyncio.Event,
+        *,
+        pause_s: float = 0.0,
+        longer_chars: int = 0,
     ) -> None:
         """Send as fast as acks allow, `window` unacked at a time, until told to stop; then wait
         until all is settled."""
@@ -151,6 +158,7 @@ class Seat:
         while not stop.is_set():
             await room.acquire()
             text = f"怎么退货 {self.name}-{conversation}-{len(self.said[conversation])}-"
+            text += _padding(len(self.said[conversation]), longer_chars)
             sending = self.say(conversation, text)
             under_way.add(sending)
             sending.add_done_callback(settled)
@@ -239,6 +247,12 @@ def history_of(conversation: int, log: Sequence[Entry], records: Iterable[Record
         readers=[record.reader for record in records],
         looks=[look for record in records for look in record.looks],
     )
+
+
+def _padding(seed: int, chars: int) -> str:
+    """Text that does not pack well: what is to fill a disk must not be a few bytes in the log."""
+    chance = random.Random(seed)  # noqa: S311  not a secret
+    return "".join(chr(chance.randrange(0x4E00, 0x9FA5)) for _ in range(chars))
 
 
 async def until(claim: Callable[[], object], within_s: float = 30) -> None:

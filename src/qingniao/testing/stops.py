@@ -2,6 +2,7 @@
 
 import asyncio
 import signal
+import time
 from typing import Final
 
 from msgspec import Struct
@@ -14,6 +15,8 @@ __all__ = ["StopSize", "stop_a_client", "stop_the_server"]
 
 _WARM_ACKS: Final = 50
 _ANSWER_S: Final = 60.0
+_SLACK_S: Final = 10.0
+"""For the server's heart on a slow machine."""
 
 
 class StopSize(Struct, frozen=True, kw_only=True):
@@ -60,7 +63,11 @@ async def stop_a_client(start: Start, size: StopSize) -> Outcome:
             talker.stop()
             await asyncio.sleep(size.stopped_s)
             # The client may never read why: what it writes first, when it goes on, breaks the rest.
-            sent_away = before - await metric(server.url, "connections")
+            deadline = time.monotonic() + _SLACK_S
+            while not (sent_away := before - await metric(server.url, "connections")):
+                if time.monotonic() > deadline:
+                    break
+                await asyncio.sleep(0.1)
             talker.go_on()
             await load.acks(_WARM_ACKS)
             record = await talker.end()
