@@ -134,6 +134,13 @@ class Session:
         """
         self._hold(conversation, n, refused=True)
 
+    def stored(self, conversation: int, n: int) -> None:
+        """Everything up to `n` is stored. What was held up for one of these numbers goes on: the
+        message came twice, and the client will not send it again."""
+        stalled = self._stalled
+        if stalled and stalled.get(conversation, (n + 1, False))[0] <= n:
+            del stalled[conversation]
+
     def _hold(self, conversation: int, n: int, *, refused: bool) -> None:
         stalled = self._stalled
         if stalled is None:
