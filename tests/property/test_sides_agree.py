@@ -313,6 +313,17 @@ class Sides(RuleBasedStateMachine):
         self.log.fails = when
 
     @rule()
+    def server_is_drained(self) -> None:
+        """It takes nothing new, stores what it can, says goodbye and ends."""
+        drained = self.on_loop(lambda: self.loop.create_task(self.house.drain()))
+        for _ in range(4):
+            self.goes_on()
+            self.loop.pass_s(0.4)
+        assert drained.done()
+        drained.result()
+        self.server_is_killed()
+
+    @rule()
     def server_is_killed(self) -> None:
         self.house.kill()
         for side in self.sides:
