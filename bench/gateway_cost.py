@@ -1,7 +1,7 @@
 """Durable chat messages on one core: what each costs beside a bare C server of the same frames.
 
 Decode, admit, order, fsync, ack, deliver to the other side, in conversations that people have. The
-server is held on one core, the C load (`native/chat_load.c`) on the other. `server_us`: all CPU of
+server is held on one core, the C load (`native/load.c`) on the other. `server_us`: all CPU of
 the server's process per message during the load; the lists and hourly sums that it makes up
 afterwards are reported beside it (`catch_up_us`). Latencies are those of a full window, not of a
 quiet server.
@@ -36,11 +36,13 @@ SETTINGS: Final = {
     "QINGNIAO_WIRE_RATE": "1000000",
     "QINGNIAO_WIRE_AGENT_RATE": "1000000",
     "QINGNIAO_WIRE_CREDIT": "64",
+    # One agent has all conversations here.
+    "QINGNIAO_GATEWAY_CONNECTIONS_EACH": "100000",
 }
 _WINDOW: Final = 8
 """Unacked sends a connection: all of them together stay below the intake's bound of 8,192."""
 _AT_ONCE: Final = 50
-_SOURCE: Final = Path(__file__).parent / "native" / "chat_load.c"
+_SOURCES: Final = Path(__file__).parent / "native"
 
 
 def measure(quick: bool) -> Mapping[str, object]:
@@ -101,7 +103,8 @@ def compiled(folder: Path) -> Path:
     if compiler is None:
         raise StartError("This bench needs a C compiler: install gcc.")
     program = folder / "chat_load"
-    subprocess.run([compiler, "-O2", "-o", str(program), str(_SOURCE)], check=True)
+    sources = sorted(map(str, _SOURCES.glob("*.c")))
+    subprocess.run([compiler, "-O2", "-o", str(program), *sources], check=True)
     return program
 
 

@@ -1,6 +1,6 @@
 """What an idle connection costs: memory with heartbeats, everything of the server included.
 
-Visitors connect in three groups (`native/chat_load.c` without sends), answer heartbeats and say
+Visitors connect in three groups (`native/load.c` without sends), answer heartbeats and say
 nothing. RSS is read after each group has settled; `bytes_each` is its growth over the empty server
 divided by the connections, and `straightness` how far the middle point is from the line between
 the outer ones, in percent.

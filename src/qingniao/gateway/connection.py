@@ -24,6 +24,7 @@ from qingniao.gateway.assembly import (
     reason,
 )
 from qingniao.gateway.framing import framed
+from qingniao.gateway.requests import Request
 from qingniao.log import get_logger
 from qingniao.protocol.codec import BadFields, Codec, Malformed
 from qingniao.protocol.codes import Close, Code
@@ -54,12 +55,14 @@ if TYPE_CHECKING:
 __all__ = ["Connection"]
 
 _log: Final = get_logger("gateway")
-_REQUESTS: Final = 1_024
-"""`follow` and `history` frames waiting on one connection; above it: FLOODING."""
 _CORK_BYTES: Final = 16_384
 """Gathered bytes that are worth a system call of their own: nothing is gained by waiting longer."""
+_LINGER_SILENT_S: Final = 0.5
+"""The same for whoever gives no sign of life: an answer is not to be expected."""
 _LINGER_S: Final = 5.0
 """Time to read what waits, and why it is the last, before a closed socket is cut."""
+_REST_MAX_MS: Final = 1_000
+"""Reading goes on after this time at the latest: a heartbeat must not wait for ever."""
 
 # Looked up once: on the enumeration it would cost as much as the rest of a frame's dispatch.
 _BINARY: Final = WSMsgType.BINARY
@@ -67,8 +70,6 @@ _TEXT: Final = WSMsgType.TEXT
 _CONTINUATION: Final = WSMsgType.CONTINUATION
 _CLOSE: Final = WSMsgType.CLOSE
 _PING: Final = WSMsgType.PING
-
-Request = Hello | Follow | History
 
 
 class Connection(WSListener):
@@ -78,7 +79,9 @@ class Connection(WSListener):
         "_asking",
         "_corked",
         "_corked_bytes",
+        "_frames",
         "_inflight",
+        "_is_resting",
         "_parts",
         "_paused",
         "_requests",
@@ -89,16 +92,20 @@ class Connection(WSListener):
         "follows",
         "hub",
         "is_present",
+        "network",
         "seen",
         "session",
         "signed_in",
+        "slot",
         "transport",
         "welcomed_ms",
     )  # fmt: skip
 
-    def __init__(self, hub: "Hub", codec: Codec, limits: Limits, now_ms: int) -> None:
+    def __init__(self, hub: "Hub", codec: Codec, limits: Limits, now_ms: int, network: str) -> None:
         self.hub = hub
         self.codec = codec
+        self.network = network
+        """Where it comes from, as `Addresses` counts; "" is not limited."""
         self.session = Session(limits, now_ms)
         self.transport: WSTransport | None = None
         self._socket: asyncio.Transport | None = None
@@ -107,12 +114,13 @@ class Connection(WSListener):
         self.follows: dict[int, int] = {}
         """Conversation → the last `seq` sent; negative while it is being caught up."""
         self.entries = 0
-        self.born = self.seen = 0
+        self.born = self.seen = self.slot = 0
+        """Beats of the heart, and the place on its wheel."""
         self.welcomed_ms = 0
         self.signed_in = ""
         self.is_present = False
-        self._inflight = 0
-        self._paused = False
+        self._inflight = self._frames = 0
+        self._paused = self._is_resting = False
         self._parts: Assembly | None = None
         self._requests: deque[Request] | None = None
         self._asking = False
@@ -133,7 +141,10 @@ class Connection(WSListener):
 
     def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
         kind = frame.msg_type
-        self.seen = self.hub.beat
+        beat = self.hub.beat
+        if self.seen != beat:
+            self.seen = beat
+            self._frames = 0
         if self.transport is None:  # closed by us: nothing counts but the answer to it
             if kind is _CLOSE:
                 transport.disconnect()
@@ -159,9 +170,10 @@ class Connection(WSListener):
     def _answer_ping(self, transport: WSTransport, frame: WSFrame) -> None:
         # Whoever pings and never reads must not fill the memory with pongs.
         waiting = transport.underlying_transport.get_write_buffer_size()
-        if waiting > self.hub.services.config.outbox_bytes:
-            self.hub.slow += 1
-            return self.bye(Bye(Close.SLOW, "You did not read fast enough; resume."))
+        if waiting > self.hub.outboxes.limit:
+            return self.bye_slow()
+        if self._floods():
+            return None
         self.uncork()  # a pong says that everything before the ping was dealt with
         transport.send_pong(frame.get_payload_as_bytes())
         return None
@@ -208,17 +220,30 @@ class Connection(WSListener):
             return None
         now_ms = self.hub.services.clock()
         verdict = self.session.check(frame, now_ms)
+        if type(frame) is Send:
+            if verdict is None:
+                return self._send(frame, len(data))
+            if type(verdict) is Busy:
+                return self._busy(verdict)
+        elif self._floods():
+            return None
         if verdict is None:
             return self._carry_out(frame)
         if type(verdict) is Bye:
             return self.bye(verdict)
         return self.send(verdict)
 
+    def _floods(self) -> bool:
+        """Count a frame that costs no allowance; too many of them in one second are the last."""
+        self._frames += 1
+        if self._frames <= self.hub.services.config.frames:
+            return False
+        self.bye(Bye(Close.FLOODING, "Too many frames a second.", 60_000))
+        return True
+
     def _carry_out(self, frame: UpFrame) -> None:
         kind = type(frame)
-        if kind is Send:
-            self._send(frame)  # type: ignore[arg-type]
-        elif kind is Ping:
+        if kind is Ping:
             self.send(Pong(frame.number, self.entries))  # type: ignore[union-attr]
         elif kind is Read:
             self.hub.read(self, frame.conversation, frame.seq)  # type: ignore[union-attr]
@@ -229,27 +254,42 @@ class Connection(WSListener):
         elif kind is Hello or kind is Follow or kind is History:
             self._request(frame)  # type: ignore[arg-type]
 
-    def _send(self, frame: Send) -> None:
+    def _send(self, frame: Send, size: int) -> None:
         session = self.session
         message = Message(
             frame.conversation, session.sender, session.device, frame.n, frame.type, frame.body,
             session.visitor, session.agent, session.name,
         )  # fmt: skip
         pipeline = self.hub.services.pipeline
-        if not pipeline.offer(message, self._settle):
+        if not pipeline.offer(message, self._settle, size):
             session.stall(frame.conversation, frame.n)
-            wait = pipeline.retry_after_ms
-            return self.send(Busy(frame.conversation, frame.n, wait))
+            return self._busy(Busy(frame.conversation, frame.n, pipeline.retry_after_ms))
         self._inflight += 1
         if self._inflight >= session.limits.credit and not self._paused:
             self._pause()
         return None
 
+    def _busy(self, frame: Busy) -> None:
+        """Not taken; and what comes behind it is left in the socket until it may come again."""
+        self.hub.busy += 1
+        self.send(frame)
+        is_first = self.session.held_from(frame.conversation) == frame.n
+        if is_first and not self._is_resting and self.transport is not None:
+            self._is_resting = True
+            self.transport.underlying_transport.pause_reading()
+            wait_s = min(frame.retry_after_ms, _REST_MAX_MS) / 1000
+            asyncio.get_running_loop().call_later(wait_s, self._rested)
+
+    def _rested(self) -> None:
+        self._is_resting = False
+        self._read_on()
+
     def _settle(self, result: Decision | StorageError) -> None:
         """The pipeline knows the fate of a message of ours; see `pipeline.Reply`."""
         self._inflight -= 1
         if self._paused and self._inflight <= self.session.limits.credit // 2:
-            self._resume()
+            self._paused = False
+            self._read_on()
         if self.transport is None:
             return
         if isinstance(result, StorageError):
@@ -280,7 +320,7 @@ class Connection(WSListener):
         waiting = self._requests
         if waiting is None:
             waiting = self._requests = deque()
-        if len(waiting) >= _REQUESTS:
+        if len(waiting) >= self.hub.services.config.requests:
             return self.bye(Bye(Close.FLOODING, "Too many requests at once."))
         waiting.append(frame)
         if not self._asking:
@@ -291,7 +331,7 @@ class Connection(WSListener):
     async def _ask(self) -> None:
         try:
             while self._requests and self.transport is not None:
-                await self.hub.request(self, self._requests.popleft())
+                await self.hub.requests.answer(self, self._requests.popleft())
         except (StorageError, TimeoutError) as exc:
             _log.error("request_failed", exc=exc)
             self.bye(Bye(Close.STORAGE, "The server cannot read its store; try again.", 5_000))
@@ -314,20 +354,14 @@ class Connection(WSListener):
         socket = self._socket
         if self.transport is None or socket is None:
             return None
-        corked = self._corked
-        waiting = socket.get_write_buffer_size() + self._corked_bytes
-        if waiting:
-            config = self.hub.services.config
-            if droppable and waiting > config.outbox_soft_bytes:
-                self.hub.dropped += 1
-                return None
-            if waiting + len(data) > config.outbox_bytes:
-                self.hub.slow += 1
-                return self.bye(Bye(Close.SLOW, "You did not read fast enough; resume."))
+        unsent = socket.get_write_buffer_size()
+        if unsent and not self._has_room(unsent + self._corked_bytes, len(data), droppable):
+            return None
         frame = framed(data, is_binary=self.codec.is_binary)
         self._corked_bytes += len(frame)
         # A system call per frame would be half of what a message costs: what one turn of the loop
         # writes, such as a commit's acks and entries, leaves together at its end.
+        corked = self._corked
         if corked is None:
             self._corked = [frame]
             self.hub.cork(self)
@@ -336,6 +370,24 @@ class Connection(WSListener):
             if self._corked_bytes >= _CORK_BYTES:
                 self.uncork()
         return None
+
+    def _has_room(self, waiting: int, size: int, droppable: bool) -> bool:
+        """The reader is behind: may `size` more bytes wait for it?"""
+        outboxes = self.hub.outboxes
+        if droppable and waiting > outboxes.soft:
+            outboxes.dropped += 1
+            return False
+        if waiting + size > outboxes.limit:
+            self.bye_slow()
+            return False
+        outboxes.note(self, size)
+        return self.transport is not None
+
+    @property
+    def unsent(self) -> int:
+        """Bytes that the reader has not taken."""
+        socket = self._socket
+        return 0 if socket is None else socket.get_write_buffer_size() + self._corked_bytes
 
     def uncork(self) -> None:
         """Hand what this turn of the loop has written to the socket."""
@@ -351,6 +403,11 @@ class Connection(WSListener):
         self.entries += 1
         self.write(data)
 
+    def bye_slow(self) -> None:
+        """The reader is too far behind; it resumes."""
+        self.hub.outboxes.slow += 1
+        self.bye(Bye(Close.SLOW, "You did not read fast enough; resume."))
+
     def bye(self, frame: Bye) -> None:
         """Say why and close. Codes below 3000 are WebSocket's own and come without a `bye`."""
         transport = self.transport
@@ -364,10 +421,12 @@ class Connection(WSListener):
             kind = _BINARY if self.codec.is_binary else _TEXT
             transport.send(kind, self.codec.encode(frame))
         transport.send_close(frame.code, reason(frame.text))  # type: ignore[arg-type]
-        if self._paused:  # the client's answer is behind what we had stopped reading
-            self._paused = False
+        if self._paused or self._is_resting:
+            # The client's answer is behind what we had stopped reading.
+            self._paused = self._is_resting = False
             transport.underlying_transport.resume_reading()
-        asyncio.get_running_loop().call_later(_LINGER_S, self.cut)
+        linger_s = _LINGER_SILENT_S if frame.code == Close.SILENT else _LINGER_S
+        asyncio.get_running_loop().call_later(linger_s, self.cut)
 
     def _leave(self, transport: WSTransport) -> None:
         """Both have said goodbye: close the socket once everything is written."""
@@ -386,9 +445,8 @@ class Connection(WSListener):
             self.hub.pauses += 1
             self.transport.underlying_transport.pause_reading()
 
-    def _resume(self) -> None:
-        self._paused = False
-        if self.transport is not None:
+    def _read_on(self) -> None:
+        if self.transport is not None and not self._paused and not self._is_resting:
             self.transport.underlying_transport.resume_reading()
 
     def owns(self, device: str, entry_type: int) -> bool:

@@ -242,7 +242,9 @@ SLICED = [
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def one_house() -> AsyncIterator[GatewayHouse]:
     with tempfile.TemporaryDirectory() as folder:
-        house = GatewayHouse(Path(folder), wire={"frame_bytes": LIMIT})
+        house = GatewayHouse(
+            Path(folder), wire={"frame_bytes": LIMIT}, gateway={"frames": 1_000_000}
+        )
         await house.open()
         yield house
         await house.close()
@@ -312,9 +314,9 @@ async def test_bytes_are_read_in_any_slices(one_house: GatewayHouse) -> None:
 async def test_client_that_pings_and_never_reads_is_too_slow(one_house: GatewayHouse) -> None:
     wire = await greeted(one_house, MSGPACK)
     wire.reader._transport.pause_reading()  # type: ignore[attr-defined]
-    before, pings = one_house.hub.slow, frame(PING, bytes(125)) * 500
+    before, pings = one_house.hub.outboxes.slow, frame(PING, bytes(125)) * 500
     async with asyncio.timeout(20):
-        while one_house.hub.slow == before:
+        while one_house.hub.outboxes.slow == before:
             wire.say(pings)
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(wire.writer.drain(), 0.01)

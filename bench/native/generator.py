@@ -1,0 +1,113 @@
+"""The C program as a process of a bench: who talks in it, what it is told, what it answers.
+
+Owns the process and the line of JSON that each command is answered by; refuses to judge a figure.
+Rule: the generator has a core of its own, the last one, and whatever happens, it is ended.
+"""
+
+import asyncio
+import json
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final, Self
+
+from bench.gateway_cost import pin
+from qingniao.auth import Signer
+from qingniao.clock import wall_ms
+from qingniao.errors import StartError
+
+__all__ = ["FIRST", "Talk", "bare_parties", "lasting_ticket", "parties", "ran"]
+
+FIRST: Final = 1_000_000
+"""Conversations of minted tokens are numbered from here: far from those that the server gives."""
+_LASTING_MS: Final = 3_600_000
+_GRACE_S: Final = 30.0
+
+
+def lasting_ticket(signer: Signer, ticket: str) -> str:
+    """The same claim for an hour. An agent's browser asks for a new ticket before every
+    connection; the generator speaks no HTTP."""
+    claim = signer.read_ticket(ticket, wall_ms())
+    return signer.ticket(claim.user, claim.session, wall_ms() + _LASTING_MS)[0]
+
+
+def parties(signer: Signer, ticket: str, visitors: int, agents: int) -> str:
+    """That many visitors, evenly among the agents' connections, as `parties.h` reads them."""
+    now_ms = wall_ms()
+    numbers = range(FIRST, FIRST + visitors)
+    lines = [f"v {signer.visitor(f'load{n}', n, now_ms)[0]} {n}" for n in numbers]
+    per_agent = -(-visitors // agents)
+    for first in range(0, visitors, per_agent):
+        lines.append(f"a {ticket} {' '.join(map(str, numbers[first : first + per_agent]))}")
+    return "\n".join(lines) + "\n"
+
+
+def bare_parties(pairs: int) -> str:
+    """Pairs for the bare server, whose tokens are numbers of conversations."""
+    return "".join(f"t {n} {n}\na {n} {n}\n" for n in range(1, pairs + 1))
+
+
+class Talk:
+    """`chat_load talk`: `async with` starts and ends it."""
+
+    def __init__(self, program: Path, port: int, people: Path) -> None:
+        self._arguments: Sequence[str] = (str(program), "talk", str(port), str(people))
+        self._process: asyncio.subprocess.Process | None = None
+
+    async def __aenter__(self) -> Self:
+        self._process = await asyncio.create_subprocess_exec(
+            *self._arguments,
+            stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, limit=1 << 20,
+        )  # fmt: skip
+        pin(self._process.pid, max(os.sched_getaffinity(0)))
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        exc: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._process is not None and self._process.returncode is None:
+            self._process.kill()
+            await self._process.wait()
+
+    def tell(self, command: str) -> None:
+        """Something that is not answered."""
+        if self._process is None or self._process.stdin is None:
+            raise StartError("The load does not run.")
+        self._process.stdin.write(f"{command}\n".encode())
+
+    async def ask(self, command: str, seconds: float) -> dict[str, Any]:
+        """A command that takes up to `seconds`, which it is given last, and its answer."""
+        self.tell(f"{command} {seconds:g}")
+        return await self.answer(seconds)
+
+    async def answer(self, seconds: float) -> dict[str, Any]:
+        """The answer to what was told before."""
+        if self._process is None or self._process.stdout is None:
+            raise StartError("The load does not run.")
+        async with asyncio.timeout(seconds + _GRACE_S):
+            line = await self._process.stdout.readline()
+        if not line:
+            raise StartError("The load ended too soon.")
+        return dict(json.loads(line))
+
+
+async def ran(program: Path, *arguments: object, seconds: float) -> dict[str, Any]:
+    """A mode that ends by itself, and the JSON that it prints last."""
+    process = await asyncio.create_subprocess_exec(
+        str(program), *map(str, arguments), stdout=asyncio.subprocess.PIPE
+    )
+    pin(process.pid, max(os.sched_getaffinity(0)))
+    try:
+        async with asyncio.timeout(seconds + _GRACE_S):
+            printed, _ = await process.communicate()
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+    if not printed:
+        raise StartError("The load printed nothing.")
+    return dict(json.loads(printed.splitlines()[-1]))
