@@ -144,15 +144,16 @@ class MemoryLog:
         for intent in intents:
             head = self._heads.get(intent.conversation)
             if head is None and isinstance(intent, Message) and intent.visitor:
-                head = self._heads[intent.conversation] = Head(intent.conversation, intent.visitor)
+                head = Head(intent.conversation, intent.visitor)
             if head is None:
                 no = Decision(intent, [], code=Code.NOT_YOURS, text="No such conversation.")
                 decisions.append(no)
                 continue
             decision = decide(head, intent, now_ms)
             decision.frames = [self._encode(entry) for entry in decision.entries]
-            lines = self.stored.setdefault(intent.conversation, [])
             for entry in decision.entries:
+                self._heads[intent.conversation] = head
+                lines = self.stored.setdefault(intent.conversation, [])
                 lines.append((entry, decision.device, decision.n))
                 fold(head, entry, decision.device, decision.n)
             decisions.append(decision)
@@ -162,11 +163,11 @@ class MemoryLog:
 
     async def head(self, conversation: int) -> Head | None:
         """See `MessageLog.head`."""
-        return self._heads.get(conversation) if self.stored.get(conversation) else None
+        return self._heads.get(conversation)
 
     async def heads(self, conversations: Iterable[int]) -> dict[int, Head]:
         """See `MessageLog.heads`."""
-        return {c: self._heads[c] for c in conversations if self.stored.get(c)}
+        return {c: self._heads[c] for c in conversations if c in self._heads}
 
     async def sent(self, conversation: int, device: str) -> int:
         """See `MessageLog.sent`."""
@@ -341,6 +342,15 @@ class MemoryHouse:
         plug = Plug(self.loop, self._front())
         self.plugs.append(plug)
         return plug
+
+    async def drain(self) -> None:
+        """The end of a process as `GatewayServer.close` goes about it."""
+        try:
+            async with asyncio.timeout(1):
+                await self.pipeline.drain()
+        except TimeoutError:
+            pass  # what is not stored was not acked
+        await self.hub.close(retry_after_ms=500)
 
     def kill(self) -> None:
         """The process is gone: nobody hears a goodbye, and what was not stored never will be."""

@@ -303,6 +303,7 @@ class Connection(WSListener):
             self.session.refuse(intent.conversation, expected or n)
             self.send(Error(intent.conversation, n, code, text, False, expected))
             return
+        self.session.stored(intent.conversation, result.n)
         at = max(0, self.hub.services.clock() - self.welcomed_ms)
         self.send(Ack(intent.conversation, result.n, result.seq, at))
 

@@ -139,6 +139,13 @@ class Session:
         """
         self._hold(conversation, n, _REFUSED)
 
+    def stored(self, conversation: int, n: int) -> None:
+        """Everything up to `n` is stored. What was held up for one of these numbers goes on: the
+        message came twice, and the client will not send it again."""
+        stalled = self._stalled
+        if stalled and stalled.get(conversation, (n + 1, False))[0] <= n:
+            del stalled[conversation]
+
     def held_from(self, conversation: int) -> int:
         """The message that must come again before any later one; 0: none."""
         return self._stalled.get(conversation, (0, 0))[0] if self._stalled else 0

@@ -107,6 +107,22 @@ async def test_full_intake_is_busy_and_what_follows_waits(build_house: Any) -> N
     assert [e.seq for e in await house.log.entries(7, 0, 10)] == list(range(1, 7))
 
 
+async def test_message_that_came_twice_holds_up_nothing_once_it_is_stored(
+    build_house: Any,
+) -> None:
+    # A client sends again what it believes lost; the first copy is still on its way to the disk.
+    house = await build_house(pipeline={"waiting": 1})
+    await house.stop_intake()
+    visitor = await house.greet("v:7")
+    for _ in range(2):
+        await visitor.say(Send(7, 1, EntryType.TEXT, "在吗"))
+    assert (await visitor.next(Busy)).n == 1
+    house.resume_intake()
+    assert (await visitor.next(Ack)).n == 1
+    await visitor.say(Send(7, 2, EntryType.TEXT, "还在吗"))
+    assert isinstance(await visitor.next(Ack | Busy), Ack)
+
+
 @pytest.mark.parametrize("credit", [1, 2, 8])
 async def test_sender_without_credit_is_not_read_and_then_read_again(
     build_house: Any, credit: int
