@@ -1,5 +1,7 @@
 """`python -m bench.run NAME`: one bench, a table for people, one JSON line for machines.
 
+`QUICK=1` is a short look, `RUNS=3` the median of three, `KEEP=1` writes to `bench/results`.
+
 A bench is a module of this package with a docstring, `GOALS` and `measure(quick)`. Rule: figures
 are medians, the machine is part of the result, and the last line printed is the JSON.
 """
@@ -10,8 +12,10 @@ import os
 import pkgutil
 import platform
 import statistics
+import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, Literal, Protocol, cast
 
@@ -19,7 +23,18 @@ from msgspec import Struct
 
 import bench
 
-__all__ = ["Bench", "Goal", "load", "machine", "main", "median", "names", "report"]
+__all__ = [
+    "Bench",
+    "Goal",
+    "keep",
+    "load",
+    "machine",
+    "main",
+    "median",
+    "middle",
+    "names",
+    "report",
+]
 
 _NOT_BENCHES: Final = frozenset({"run"})
 
@@ -100,6 +115,31 @@ def report(name: str, found: Bench, results: Mapping[str, object]) -> list[str]:
     return lines
 
 
+def middle(runs: Sequence[Mapping[str, object]]) -> dict[str, object]:
+    """Each figure's median over several runs; what is no figure as in the last one."""
+    figures = dict(runs[-1])
+    for metric, last in runs[-1].items():
+        values = [run[metric] for run in runs]
+        if len(runs) > 1 and type(last) in (int, float):
+            figures[metric] = statistics.median(v for v in values if isinstance(v, int | float))
+    return figures
+
+
+def keep(name: str, line: str, runs: int) -> Path:
+    """Write the JSON with the commit, the day and how many runs to `bench/results`."""
+    described = subprocess.run(
+        ["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False
+    )
+    found = json.loads(line) | {
+        "runs": runs,
+        "commit": described.stdout.strip(),
+        "date": datetime.now(UTC).date().isoformat(),
+    }
+    path = Path(__file__).parent / "results" / f"{name}.json"
+    path.write_text(json.dumps(found, indent=1) + "\n", "utf-8")
+    return path
+
+
 def main(arguments: Sequence[str]) -> int:
     """Run one bench. Exit status 2 when there is none of that name."""
     name = arguments[0] if len(arguments) == 1 else ""
@@ -108,8 +148,12 @@ def main(arguments: Sequence[str]) -> int:
         print(f"Which bench? make bench NAME={'|'.join(names())} [QUICK=1]", file=sys.stderr)
         return 2
     quick = os.environ.get("QUICK", "") not in ("", "0")
-    results = {**found.measure(quick), **machine()}
-    print("\n".join(report(name, found, results)), flush=True)
+    runs = max(1, int(os.environ.get("RUNS", "1")))
+    results = {**middle([found.measure(quick) for _ in range(runs)]), **machine()}
+    lines = report(name, found, results)
+    print("\n".join(lines), flush=True)
+    if os.environ.get("KEEP", "") not in ("", "0"):
+        keep(name, lines[-1], runs)
     return 0
 
 

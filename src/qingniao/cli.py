@@ -27,10 +27,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return int(options.run(options))
     except QingniaoError as exc:
-        print(f"qingniao: {exc}", file=sys.stderr)
-        return 2
+        return _failed(exc)
+    except BaseExceptionGroup as group:
+        # Tasks fail in groups; the first reason is the one to act on.
+        first: BaseException | None = group.subgroup(QingniaoError)
+        if first is None:
+            raise
+        while isinstance(first, BaseExceptionGroup):
+            first = first.exceptions[0]
+        return _failed(first)
     except KeyboardInterrupt:
         return 130
+
+
+def _failed(reason: BaseException) -> int:
+    print(f"qingniao: {reason}", file=sys.stderr)
+    get_logger("cli").debug("stopped", reason=repr(reason))
+    return 2
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -114,19 +127,8 @@ def _serve(options: argparse.Namespace) -> int:
         print("\n".join(lines))
         print("ready", flush=True)
 
-    try:
-        _run(serve(config, ready))
-    except* QingniaoError as group:
-        # Tasks of the server fail in groups; the first reason is the one to act on.
-        first: BaseException = group
-        while isinstance(first, BaseExceptionGroup):
-            first = first.exceptions[0]
-        print(f"qingniao: {first}", file=sys.stderr)
-        get_logger("cli").debug("stopped", reason=repr(first))
-        return_code = 2
-    else:
-        return_code = 0
-    return return_code
+    _run(serve(config, ready))
+    return 0
 
 
 def _run(work: object) -> None:

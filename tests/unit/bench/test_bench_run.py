@@ -93,3 +93,10 @@ def test_a_half_build_is_not_measured(tmp_path: Path) -> None:
     (tmp_path / "widget" / "panel-abc.js").unlink()
     with pytest.raises(FileNotFoundError, match="whole build"):
         widget_size.measure(True, tmp_path)
+
+
+def test_several_runs_are_told_by_their_medians() -> None:
+    runs = [{"rate": 3.0, "ok": True, "who": "a"}, {"rate": 9, "ok": True, "who": "b"},
+            {"rate": 5.0, "ok": False, "who": "c"}]  # fmt: skip
+    assert run.middle(runs) == {"rate": 5.0, "ok": False, "who": "c"}
+    assert run.middle(runs[:1]) == runs[0]

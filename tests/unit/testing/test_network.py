@@ -194,8 +194,8 @@ async def test_client_leaves_a_connection_that_has_gone_silent(build_house: obje
 
 
 async def test_client_keeps_a_connection_that_is_only_quiet(build_house: object) -> None:
-    house = await build_house(wire={"beat_ms": 50})  # type: ignore[operator]
+    house = await build_house(wire={"beat_ms": 300})  # type: ignore[operator]
     async with house.client("v:7") as client:
         await client.ready()
-        await asyncio.sleep(0.5)
+        await asyncio.sleep(1.5)
         assert client.connects == 1
