@@ -36,6 +36,8 @@ SETTINGS: Final = {
     "QINGNIAO_WIRE_RATE": "1000000",
     "QINGNIAO_WIRE_AGENT_RATE": "1000000",
     "QINGNIAO_WIRE_CREDIT": "64",
+    # One agent has all conversations here.
+    "QINGNIAO_GATEWAY_CONNECTIONS_EACH": "100000",
 }
 _WINDOW: Final = 8
 """Unacked sends a connection: all of them together stay below the intake's bound of 8,192."""

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import uvloop
 from blockbuster import BlockBuster, blockbuster_ctx
 from gateway_house import GatewayHouse
 from hypothesis import HealthCheck, settings
@@ -23,6 +24,13 @@ settings.register_profile(
     database=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )
+# For hours of looking: `pytest tests/property -k … --hypothesis-profile long --timeout 0`.
+settings.register_profile(
+    "long",
+    settings.get_profile("suite"),
+    derandomize=False,
+    max_examples=20_000,
+)
 settings.load_profile("suite")
 
 
@@ -30,6 +38,16 @@ def pytest_configure() -> None:
     """Nobody asks for an event loop outside of a test: asked, the policy would make one that
     nobody closes."""
     asyncio.set_event_loop(None)
+
+
+def pytest_asyncio_loop_factories(
+    item: pytest.Item,
+) -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:
+    """Raw sockets are tested on the loop that `qingniao serve` runs on: it closes and buffers in
+    its own way."""
+    if item.path.name.startswith("test_websocket_"):
+        return {"uvloop": uvloop.new_event_loop}
+    return {"asyncio": asyncio.new_event_loop}
 
 
 @pytest.fixture(autouse=True)

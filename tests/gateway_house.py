@@ -86,6 +86,7 @@ class GatewayHouse:
         fanout: Fanout | None = None,
         authenticate: Any = by_prefix,
         log: RocksMessageLog | None = None,
+        proxies: frozenset[str] = frozenset(),
     ) -> None:
         self.folder = folder
         self.log = log or RocksMessageLog(folder)
@@ -102,7 +103,7 @@ class GatewayHouse:
         self.server = GatewayServer(
             GatewayServices(
                 self.log, self.pipeline, self.fanout, self.presence, authenticate, wall_ms,
-                self.config, self.wire,
+                self.config, self.wire, proxies,
             ),
             hello_app,
         )  # fmt: skip

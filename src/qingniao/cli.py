@@ -61,7 +61,37 @@ def _parser() -> argparse.ArgumentParser:
     )
     replay.add_argument("--json", action="store_true", help="print JSON instead of a table")
     replay.set_defaults(run=_replay)
+    _add_load(commands.add_parser("load", help="put a server under load and measure it"))
     return parser
+
+
+def _add_load(load: argparse.ArgumentParser) -> None:
+    load.add_argument("--url", default="", help="a running server (default: one of its own)")
+    load.add_argument("--data", type=Path, help="that server's data folder, to sign tokens with")
+    load.add_argument("--login", default="admin", help="the account that all agents share")
+    load.add_argument("--password", default="", help="its password (QINGNIAO_PASSWORD)")
+    load.add_argument(
+        "--shape", choices=("idle", "chat", "day"), default="chat",
+        help="idle: heartbeats only; chat (default): visitors talk to agents; "
+        "day: visitors arrive, say two things and leave",
+    )  # fmt: skip
+    load.add_argument(
+        "--connections", type=int, default=1_000, help="open at the same time, all of them (1000)"
+    )
+    load.add_argument("--agents", type=int, help="of these, agents (chat: one for 100 visitors)")
+    load.add_argument("--slow", type=int, default=0, help="of these, readers that stop reading (0)")
+    load.add_argument(
+        "--rate", type=float, default=100.0, help="messages a second of all visitors (100)"
+    )
+    load.add_argument("--duration", type=float, default=10.0, help="seconds of talking (10)")
+    load.add_argument("--ramp", type=float, help="seconds in which connections come up evenly")
+    load.add_argument("--processes", type=int, default=0, help="load processes (cores - 1)")
+    load.add_argument("--answers", type=float, default=0.5, help="share agents answer (0.5)")
+    load.add_argument("--text-bytes", type=int, default=120, help="size of a message (120)")
+    load.add_argument("--typing", action="store_true", help="say `typing` before each message")
+    load.add_argument("--source", default="", help="local addresses to use, comma-separated")
+    load.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    load.set_defaults(run=_load)
 
 
 def _serve(options: argparse.Namespace) -> int:
@@ -122,4 +152,10 @@ def _replay(options: argparse.Namespace) -> int:
         raise StartError(
             f"This command needs the package {exc.name}: pip install 'qingniao[tools]'."
         ) from exc
+    return run(options)
+
+
+def _load(options: argparse.Namespace) -> int:
+    from qingniao.load.screen import run
+
     return run(options)

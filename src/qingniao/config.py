@@ -25,7 +25,9 @@ __all__ = [
     "Config",
     "GatewayConfig",
     "PipelineConfig",
+    "StorageConfig",
     "WireConfig",
+    "WorkersConfig",
     "load_config",
 ]
 
@@ -33,11 +35,38 @@ __all__ = [
 class GatewayConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Sockets."""
 
+    connections: int = 100_000
+    """Open sockets, HTTP included, or as many as the system lets a process open; above it HTTP 503
+    (policy: refuse)."""
+    connections_each: int = 32
+    """Connections of one visitor or agent at once; above it the new one closes with 3002 (policy:
+    refuse)."""
+    handshakes_waiting: int = 4_096
+    """WebSocket handshakes waiting for their turn; above it HTTP 503 (policy: refuse)."""
+    address_connections: int = 2_000
+    """WebSockets of one address at once; above it HTTP 429 (policy: refuse). This machine's own
+    addresses are not limited: what comes from there is a proxy, a test, or you."""
+    address_handshakes: float = 50.0
+    """WebSocket handshakes of one address a second, averaged over ten; above it HTTP 429 (policy:
+    refuse)."""
+    address_sends: float = 500.0
+    """Sends of everybody at one address a second; above it `busy` (policy: refuse)."""
+    requests: int = 1_024
+    """`follow` and `history` frames waiting on one connection; above it close code 3506 (policy:
+    disconnect)."""
+    frames: int = 500
+    """Frames other than sends of one connection in a second; above it close code 3506 (policy:
+    disconnect)."""
+    http_requests: int = 1_000
+    """HTTP requests and connections at once; above it HTTP 503 (policy: refuse)."""
     outbox_bytes: int = 1_048_576
     """Bytes that may wait for one slow reader; above it the connection closes with 3008 (policy:
     disconnect). A page of history is the largest single thing that must fit."""
     outbox_soft_bytes: int = 65_536
-    """Bytes waiting above which typing and deltas are left out (policy: drop_oldest)."""
+    """Bytes waiting above which typing and deltas are left out (policy: drop_newest)."""
+    outboxes_bytes: int = 268_435_456
+    """Bytes waiting for all slow readers together; above it those with more than their share close
+    with 3008 (policy: disconnect)."""
     head_timeout_ms: int = 10_000
     """Time for a client to send its HTTP request head. Slow heads are closed."""
     inbox_interval_ms: int = 250
@@ -45,25 +74,51 @@ class GatewayConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     inbox_changes: int = 500
     """Changed conversations per interval above which agents are told to reload."""
     drain_ms: int = 5_000
-    """On SIGTERM: time to finish what was accepted."""
+    """On SIGTERM: time to store what was accepted. Three seconds later the process has ended,
+    whatever hangs."""
 
 
 class PipelineConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The one way in."""
 
     waiting: int = 8_192
-    """Messages waiting to be stored; above it senders hear `busy` (policy: refuse)."""
+    """Messages of visitors waiting to be stored; above it they hear `busy` (policy: refuse)."""
+    waiting_staff: int = 8_192
+    """The same for agents and workers, who have a line of their own and go first (policy:
+    refuse)."""
+    waiting_bytes: int = 33_554_432
+    """Bytes waiting in either line; above it: `busy` (policy: refuse)."""
     batch: int = 512
-    """Messages in one commit at most."""
+    """Messages in one commit at most; a quarter of them visitors', if so many wait."""
+    batch_bytes: int = 1_048_576
+    """Bytes of the messages in one commit at most."""
+    batch_ms: int = 10
+    """How long one commit may hold the event loop, about: batches shrink to fit."""
     retry_after_ms: int = 250
-    """What `busy` asks for when the intake is full."""
+    """What `busy` asks for at least when the intake is full; longer if what waits takes longer."""
+
+
+class StorageConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The message log."""
+
+    heads: int = 20_000
+    """Conversations whose state is kept in memory, about 1 KB each; the ones loaded first go first
+    and are read again when needed (policy: drop_oldest)."""
+
+
+class WorkersConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What happens after a message is stored."""
+
+    waiting: int = 100_000
+    """Conversations waiting for one kind of worker; above it the hint is left out and the sweeper
+    brings it again (policy: refuse)."""
 
 
 class AIConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The flow's worker."""
 
     parallel: int = 32
-    """Conversations answered at once."""
+    """Conversations answered at once; the others stay in line."""
 
 
 class ApiConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -121,6 +176,8 @@ class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The address visitors see, such as https://chat.example.com; default: as requested."""
     gateway: GatewayConfig = GatewayConfig()
     pipeline: PipelineConfig = PipelineConfig()
+    storage: StorageConfig = StorageConfig()
+    workers: WorkersConfig = WorkersConfig()
     ai: AIConfig = AIConfig()
     api: ApiConfig = ApiConfig()
     wire: WireConfig = WireConfig()
@@ -129,6 +186,8 @@ class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 _SECTIONS: Final = {
     "gateway": GatewayConfig,
     "pipeline": PipelineConfig,
+    "storage": StorageConfig,
+    "workers": WorkersConfig,
     "ai": AIConfig,
     "api": ApiConfig,
     "wire": WireConfig,
@@ -232,5 +291,9 @@ def _validate(config: Config) -> None:
             value = getattr(getattr(config, section), key)
             if not isinstance(value, str) and not 0 < value < math.inf:
                 raise ConfigError(f"{section}.{key} must be greater than 0, got {value}.")
+    if config.pipeline.batch < 2:
+        raise ConfigError("pipeline.batch must be at least 2: one for each line.")
+    if config.pipeline.batch_bytes < 4 * config.wire.frame_bytes:
+        raise ConfigError("pipeline.batch_bytes must be at least four times wire.frame_bytes.")
     if config.gateway.outbox_bytes < config.gateway.outbox_soft_bytes:
         raise ConfigError("gateway.outbox_bytes must not be below gateway.outbox_soft_bytes.")

@@ -4,15 +4,47 @@ Rooms keep plain attributes and register a function that reads them; `render` as
 when somebody scrapes, so that a message pays for an addition and nothing else.
 """
 
+from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator
+from itertools import accumulate
 
 from prometheus_client import CollectorRegistry, generate_latest
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    Metric,
+)
 
-__all__ = ["Metrics", "Reading"]
+__all__ = ["Histogram", "Metrics", "Reading"]
 
-Reading = tuple[str, str, str, float]
-"""(kind `counter` or `gauge`, name without prefix, help, value)"""
+
+class Histogram:
+    """How often a value was at most each of `bounds`, and the sum of all. For what happens a few
+    hundred times a second, not for every message."""
+
+    __slots__ = ("_bounds", "_counts", "total")
+
+    def __init__(self, *bounds: float) -> None:
+        if not bounds or list(bounds) != sorted(set(bounds)):
+            raise ValueError("the bounds of a histogram ascend")
+        self._bounds = bounds
+        self._counts = [0] * (len(bounds) + 1)
+        self.total = 0.0
+
+    def observe(self, value: float) -> None:
+        """Count one."""
+        self._counts[bisect_left(self._bounds, value)] += 1
+        self.total += value
+
+    def buckets(self) -> list[tuple[str, float]]:
+        """(upper bound, how many were at most that), as Prometheus wants them."""
+        names = [*(f"{bound:g}" for bound in self._bounds), "+Inf"]
+        return list(zip(names, map(float, accumulate(self._counts)), strict=True))
+
+
+Reading = tuple[str, str, str, float | Histogram]
+"""(kind `counter`, `gauge` or `histogram`, name without prefix, help, value)"""
 
 
 class Metrics:
@@ -31,10 +63,12 @@ class Metrics:
         """For prometheus_client's registry."""
         for source in self._sources:
             for kind, name, text, value in source():
+                name = f"qingniao_{name}"
+                if isinstance(value, Histogram):
+                    yield HistogramMetricFamily(name, text, value.buckets(), value.total)
+                    continue
                 family = CounterMetricFamily if kind == "counter" else GaugeMetricFamily
-                metric = family(f"qingniao_{name}", text)
-                metric.add_metric([], value)
-                yield metric
+                yield family(name, text, value)
 
     def render(self) -> bytes:
         """The text a scrape gets."""

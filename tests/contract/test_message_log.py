@@ -41,7 +41,7 @@ def action(n: int, do: str, *, agent: int = 0, conversation: int = 7) -> Message
 
 @asynccontextmanager
 async def opened(folder: Path, **options: Any) -> AsyncIterator[RocksMessageLog]:
-    log = RocksMessageLog(folder, **options)
+    log = await asyncio.to_thread(RocksMessageLog, folder, **options)
     try:
         yield log
     finally:
@@ -422,19 +422,18 @@ async def test_name_of_the_visitor_survives(tmp_path: Path) -> None:
         assert (head.visitor_name, head.last) == ("张三", 1)
 
 
-async def test_letting_heads_go_never_changes_an_answer(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(message_heads, "HEADS_KEPT", 3)
-    async with opened(tmp_path / "small") as small, opened(tmp_path / "large") as large:
+async def test_letting_heads_go_never_changes_an_answer(tmp_path: Path) -> None:
+    async with (
+        opened(tmp_path / "small", heads=3) as small,
+        opened(tmp_path / "large", heads=1_000) as large,
+    ):
         for step in range(200):
             conversation, n = step * 7 % 11 + 1, step // 11 + 1
             intents = [text(n, f"{step}", conversation=conversation)]
             if step % 5 == 0:
                 intents.append(action(1, "take", agent=3, conversation=conversation))
             answers: list[list[Decision]] = []
-            for log, kept in ((small, 3), (large, 1_000)):
-                monkeypatch.setattr(message_heads, "HEADS_KEPT", kept)
+            for log in (small, large):
                 answers.append(await log.commit(intents, NOW + step))
                 log.mark_read(conversation, agent=step % 2 == 0, seq=step % 9)
                 if step % 13 == 0:
@@ -442,7 +441,6 @@ async def test_letting_heads_go_never_changes_an_answer(
             assert [(d.n, d.seq, d.code, d.frames) for d in answers[0]] == [
                 (d.n, d.seq, d.code, d.frames) for d in answers[1]
             ]
-        monkeypatch.setattr(message_heads, "HEADS_KEPT", 3)
         assert await small.heads(range(1, 12)) == await large.heads(range(1, 12))
         await small.flush_reads()
         await small.heads(range(1, 12))

@@ -9,7 +9,7 @@ import pytest
 from docs.generate import pages
 from docs.ledger import closure
 from docs.reasons import BROWSER, PYTHON
-from docs.sources import metrics, settings
+from docs.sources import attribute_docs, metrics, settings
 from litestar import Router
 from msgspec.structs import fields
 from packaging.utils import canonicalize_name
@@ -17,7 +17,7 @@ from packaging.utils import canonicalize_name
 from qingniao.api import app
 from qingniao.cli import _parser
 from qingniao.config import load_config
-from qingniao.metrics import Metrics
+from qingniao.metrics import Histogram, Metrics
 
 REFERENCE = Path(__file__).parents[2] / "docs/reference"
 PAGES = pages()
@@ -51,6 +51,8 @@ def test_documented_environment_variables_are_taken() -> None:
         value = {"QINGNIAO_LOG_LEVEL": "info", "QINGNIAO_LOG_FORMAT": "text"}.get(variable, "1")
         if variable.endswith("OUTBOX_BYTES"):
             value = "65536"
+        if variable.startswith("QINGNIAO_PIPELINE_BATCH"):
+            value = "262144"
         load_config({variable: value})
 
 
@@ -63,12 +65,20 @@ def test_every_command_is_documented() -> None:
 def test_every_metric_that_is_scraped_is_documented() -> None:
     """The names as prometheus_client spells them, against the ones read from the source."""
     collected = Metrics()
+    seen = Histogram(1.0)
+    seen.observe(1.0)
     readings = [
-        (kind, name.removeprefix("qingniao_").removesuffix("_total"), text, 1.0)
+        (
+            kind,
+            name.removeprefix("qingniao_").removesuffix("_total"),
+            text,
+            seen if kind == "histogram" else 1.0,
+        )
         for name, kind, text, _ in metrics()
     ]
     collected.add(lambda: readings)
-    scraped = set(re.findall(r"^(qingniao_\w+) 1.0$", collected.render().decode(), re.M))
+    found = re.findall(r"^(qingniao_\w+)(?:{.*})? 1.0$", collected.render().decode(), re.M)
+    scraped = {re.sub("_(bucket|sum|count)$", "", name) for name in found}
     assert scraped == {name for name, *_ in metrics()}
     assert scraped == set(re.findall(r"^\| `(qingniao_\w+)`", PAGES["metrics.md"], re.M))
 
@@ -115,3 +125,21 @@ def test_every_dependency_has_a_reason_and_a_weight() -> None:
         assert f"| `{name}` | {version} |" in page, f"run `python -m docs.ledger` for {name}"
     in_page = set(re.findall(r"^\| `([@\w/-]+)` \| [\d.]+ \| (?:widget|console) ", page, re.M))
     assert in_page == set(BROWSER)
+
+
+def test_every_bound_is_in_the_table_of_queues_with_its_policy() -> None:
+    page = (REFERENCE.parent / "topics/backpressure.md").read_text("utf-8")
+    rows = re.findall(r"^\| `(\w+\.\w+)` \| [^|]+ \| `(\w+)` \| [^|]+ \| (.*) \|$", page, re.M)
+    written = {setting: policy for setting, policy, _ in rows}
+    docs = attribute_docs()
+    bounded = {
+        prefix + field.name: policies[0]
+        for prefix, _, struct in settings()
+        for field in fields(struct)
+        if (policies := re.findall(r"policy:\s(\w+)", docs.get((struct.__name__, field.name), "")))
+    }
+    assert {name: written.get(name) for name in bounded} == bounded
+    known = {prefix + field.name for prefix, _, s in settings() for field in fields(s)}
+    assert set(written) <= known
+    scraped = {name for name, *_ in metrics()}
+    assert {metric for *_, metric in rows for metric in re.findall(r"`(\w+)`", metric)} <= scraped

@@ -6,11 +6,12 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import Cut, Proxy, StartServer
+from conftest import StartServer
 
 from qingniao.client import Client
 from qingniao.protocol.frames import DownFrame, Entry, EntryType, Page
 from qingniao.replay.house import OwnServer
+from qingniao.testing.network import Cut, Network
 
 pytestmark = pytest.mark.e2e
 
@@ -77,9 +78,9 @@ async def test_a_question_whose_ack_was_lost_is_stored_once(
             raise Cut
         return True
 
-    async with Proxy(server.url, lose_first_ack) as proxy:
-        printed = await ask(proxy.url, "怎么退货", tmp_path)
-        assert proxy.connections == 2
+    async with Network(server.url, lose_first_ack) as network:
+        printed = await ask(network.url, "怎么退货", tmp_path)
+        assert network.connections == 2
     assert "申请退货" in printed
     entries = await stored(server.url, tmp_path)
     assert [e.body for e in entries if e.sender == "v"] == ["怎么退货"]
@@ -95,9 +96,9 @@ async def test_a_lost_entry_is_fetched_again(server: OwnServer, tmp_path: Path) 
             return False
         return True
 
-    async with Proxy(server.url, lose_one_entry) as proxy:
-        printed = await ask(proxy.url, "怎么退货", tmp_path)
-        assert proxy.connections == 1
+    async with Network(server.url, lose_one_entry) as network:
+        printed = await ask(network.url, "怎么退货", tmp_path)
+        assert network.connections == 1
     assert lost and "申请退货" in printed
     me = json.loads((tmp_path / "durable_client.json").read_text("utf-8"))
     assert me["seq"] == (await stored(server.url, tmp_path))[-1].seq

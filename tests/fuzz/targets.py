@@ -3,8 +3,15 @@
 Rule: a target lists what it may raise by catching it; anything else that escapes is a fault.
 """
 
+import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Final
+
+sys.path.append(str(Path(__file__).parents[1]))
+
+from memory_house import converse
+from raw_wire import BINARY, TEXT, frame
 
 from qingniao.protocol.codec import JSON, MSGPACK, BadFields, Codec, Malformed
 from qingniao.protocol.frames import Bye, Error, Hello, Limits
@@ -69,8 +76,32 @@ def session(data: bytes) -> None:
             assert MSGPACK.down(MSGPACK.encode(verdict)) == verdict
 
 
+def websocket(data: bytes) -> None:
+    """A socket: the first byte chooses the subprotocol, whether it says hello, and how small its
+    bytes are cut; then frames of a first byte, a size and a payload each, masked on the way. A size
+    above 127 is followed by bytes that go on the wire as they are."""
+    how, rest = data[0] if data else 0, data[1:]
+    codec, opcode = (JSON, TEXT) if how & 1 else (MSGPACK, BINARY)
+    sent = [frame(opcode, codec.encode(Hello("v:7", "d1")))] if how & 2 else []
+    while rest:
+        size = rest[1] if len(rest) > 1 else 0
+        payload, first = rest[2 : 2 + size % 128], rest[0]
+        rest = rest[2 + size % 128 :]
+        if size < 128:
+            fin, reserved = first >= 128, first >> 4 & 7
+            sent.append(frame(first & 15, payload, fin=fin, reserved=reserved))
+        else:
+            sent.append(bytes((first,)) + payload)
+    size = (how >> 2) * 3
+    if size:
+        whole = b"".join(sent)
+        sent = [whole[at : at + size] for at in range(0, len(whole), size)]
+    converse(sent, codec.name)
+
+
 TARGETS: Final[dict[str, Callable[[bytes], None]]] = {
     "decode_msgpack": decode_msgpack,
     "decode_json": decode_json,
     "session": session,
+    "websocket": websocket,
 }

@@ -2,12 +2,13 @@
 
 import json
 import logging
+import re
 from collections.abc import Callable, Iterator
 
 import pytest
 
 from qingniao.log import get_logger, set_up_logging
-from qingniao.metrics import Metrics
+from qingniao.metrics import Histogram, Metrics
 
 Printed = Callable[[], str]
 
@@ -82,3 +83,21 @@ def test_scrape_asks_every_source_for_its_numbers() -> None:
     assert b"# TYPE qingniao_slow_closed_total counter" in metrics.render()
     count = 4
     assert b"qingniao_slow_closed_total 4.0" in metrics.render()
+
+
+def test_histogram_is_scraped_with_its_buckets() -> None:
+    metrics, seen = Metrics(), Histogram(1, 2.5, 10)
+    for value in (0.5, 1, 2, 100):
+        seen.observe(value)
+    metrics.add(lambda: [("histogram", "commit_ms", "Time.", seen)])
+    page = metrics.render().decode()
+    assert "# TYPE qingniao_commit_ms histogram" in page
+    counts = re.findall(r'^qingniao_commit_ms_bucket{le="(.*)"} (.*)$', page, re.M)
+    assert counts == [("1", "2.0"), ("2.5", "3.0"), ("10", "3.0"), ("+Inf", "4.0")]
+    assert "qingniao_commit_ms_count 4.0" in page and "qingniao_commit_ms_sum 103.5" in page
+
+
+@pytest.mark.parametrize("bounds", [(), (2, 1), (1, 1)])
+def test_bounds_of_a_histogram_ascend(bounds: tuple[float, ...]) -> None:
+    with pytest.raises(ValueError, match="ascend"):
+        Histogram(*bounds)

@@ -6,7 +6,7 @@ they travel (that is `api` and `gateway`). Rule: nothing here stores or logs a s
 
 from qingniao.auth.errors import BadToken, PasswordTooWeak
 from qingniao.auth.keys import KeyRing
-from qingniao.auth.limits import RateLimit, SignInLimit
+from qingniao.auth.limits import RateLimit, SignInLimit, network_of
 from qingniao.auth.passwords import Passwords
 from qingniao.auth.sessions import SessionPolicy, new_session_token, token_hash
 from qingniao.auth.tokens import Signer, TicketClaim, VisitorClaim
@@ -22,6 +22,7 @@ __all__ = [
     "Signer",
     "TicketClaim",
     "VisitorClaim",
+    "network_of",
     "new_session_token",
     "token_hash",
 ]

@@ -2,9 +2,10 @@
 
 import asyncio
 from collections import Counter, deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from qingniao.bus.base import Published
+from qingniao.metrics import Reading
 
 __all__ = ["MemoryFanout", "MemoryPresence", "MemoryWorkQueue"]
 
@@ -36,6 +37,7 @@ class MemoryWorkQueue:
 
     def __init__(self, capacity: int = 100_000) -> None:
         self._capacity = capacity
+        self.refused = 0
         self._waiting: dict[str, deque[int]] = {}
         self._known: dict[str, set[int]] = {}
         self._takers: dict[str, deque[asyncio.Future[None]]] = {}
@@ -43,7 +45,10 @@ class MemoryWorkQueue:
     def put(self, role: str, conversation: int) -> None:
         """See `WorkQueue.put`."""
         known = self._known.setdefault(role, set())
-        if conversation in known or len(known) >= self._capacity:
+        if conversation in known:
+            return
+        if len(known) >= self._capacity:
+            self.refused += 1
             return
         known.add(conversation)
         self._waiting.setdefault(role, deque()).append(conversation)
@@ -76,6 +81,12 @@ class MemoryWorkQueue:
     def depth(self, role: str) -> int:
         """How many conversations wait for `role`."""
         return len(self._waiting.get(role, ()))
+
+    def readings(self) -> Iterable[Reading]:
+        """For `metrics`."""
+        waiting = sum(map(len, self._waiting.values()))
+        yield "gauge", "work_waiting", "Conversations waiting for any worker.", waiting
+        yield "counter", "work_refused", "Hints left out for lack of room.", self.refused
 
 
 class MemoryPresence:

@@ -35,7 +35,8 @@ __all__ = ["Client"]
 
 class Client:
     """One device of a visitor or an agent. `token` may be a string or an async function that makes
-    a fresh one for every connection (agents' tickets)."""
+    a fresh one for every connection (agents' tickets). `backoff_max_s` bounds the pause between
+    two tries to connect."""
 
     def __init__(
         self,
@@ -46,12 +47,14 @@ class Client:
         codec: Codec = MSGPACK,
         on_frame: Callable[[DownFrame], None] | None = None,
         local_address: str | None = None,
+        backoff_max_s: float = 10.0,
     ) -> None:
         self.device = device or secrets.token_urlsafe(6)
         self._on_frame = on_frame
         self._connection = Connection(
             url, token=token, codec=codec, local_address=local_address,
-            hello=self._hello, hear=self._hear, lost=self._lost, ended=self._ended,
+            backoff_max_s=backoff_max_s, hello=self._hello,
+            hear=self._hear, lost=self._lost, ended=self._ended,
         )  # fmt: skip
         self._incoming = Incoming(self._connection.send)
         self._outgoing = Outgoing(self._connection.send)

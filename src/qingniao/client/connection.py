@@ -15,13 +15,14 @@ from picows import WSCloseCode, WSFrame, WSListener, WSMsgType, WSTransport, ws_
 from qingniao.errors import QingniaoError
 from qingniao.protocol.codec import Codec
 from qingniao.protocol.codes import comes_back
-from qingniao.protocol.frames import Bye, DownFrame, Hello, Ping, Pong, UpFrame
+from qingniao.protocol.frames import Bye, DownFrame, Hello, Ping, Pong, UpFrame, Welcome
 
 __all__ = ["Closed", "Connection"]
 
 _BACKOFF_S: Final = 0.2
-_BACKOFF_MAX_S: Final = 10.0
 _CONNECT_S: Final = 10.0
+_WELCOME_S: Final = 10.0
+"""A server that is silent for twice as long after the handshake is taken for gone."""
 
 
 class Closed(QingniaoError):
@@ -63,6 +64,7 @@ class Connection:
         token: str | Callable[[], Awaitable[str]],
         codec: Codec,
         local_address: str | None,
+        backoff_max_s: float,
         hello: Callable[[str], Hello],
         hear: Callable[[DownFrame], None],
         lost: Callable[[], None],
@@ -75,6 +77,7 @@ class Connection:
         self._token = token
         self._codec = codec
         self._local_address = local_address
+        self._backoff_max_s = backoff_max_s
         self._hello, self._hear = hello, hear
         self._on_lost, self._on_ended = lost, ended
         self.connects = 0
@@ -84,6 +87,9 @@ class Connection:
         self._socket: _Socket | None = None
         self._down = asyncio.Event()
         self._wait_s = 0.0
+        self._beat_s = _WELCOME_S
+        self._patience: asyncio.Timeout | None = None
+        self._heard_at = 0.0
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -118,7 +124,7 @@ class Connection:
             try:
                 await self._connect()
                 attempt = 0
-                await self._down.wait()
+                await self._until_down()
             except (OSError, TimeoutError, QingniaoError) as exc:
                 if isinstance(exc, Closed):
                     self._end(exc)
@@ -126,10 +132,27 @@ class Connection:
             except Exception:  # noqa: S110  # a handshake refused: the server is starting
                 pass
             # Full jitter: clients of a server that comes back must not come back together.
-            top = min(_BACKOFF_MAX_S, _BACKOFF_S * 2**attempt)
+            top = min(self._backoff_max_s, _BACKOFF_S * 2**attempt)
             attempt += 1
             await asyncio.sleep(max(self._wait_s, random.uniform(0.02, top)))  # noqa: S311
             self._wait_s = 0.0
+
+    async def _until_down(self) -> None:
+        """Until the socket is lost. One that says nothing at all is given up: where the network has
+        died without a word, waiting would never end. The server pings sooner than that."""
+        loop = asyncio.get_running_loop()
+        while not self._down.is_set():
+            try:
+                async with asyncio.timeout(self._beat_s) as self._patience:
+                    await self._down.wait()
+            except TimeoutError:
+                silence_s = loop.time() - self._heard_at
+                if silence_s >= 2 * self._beat_s:
+                    self.drop()
+                elif silence_s >= self._beat_s / 2:
+                    self.send(Ping(0))
+            finally:
+                self._patience = None
 
     async def _connect(self) -> None:
         token = self._token if isinstance(self._token, str) else await self._token()
@@ -147,15 +170,23 @@ class Connection:
             raise ConnectionResetError("The connection ended during the handshake.")
         self._socket = cast("_Socket", socket)
         self.connects += 1
+        self._beat_s = _WELCOME_S
+        self._heard_at = asyncio.get_running_loop().time()
         self.send(self._hello(token))
 
     def _receive(self, data: bytes) -> None:
+        self._heard_at = asyncio.get_running_loop().time()
         frame = self._codec.down(data)
         if frame is None:
             return
         match frame:
             case Ping():
                 self.send(Pong(frame.number))
+            case Welcome():
+                self._beat_s = frame.limits.beat_ms / 1000
+                if self._patience is not None and not self._patience.expired():
+                    # It began to wait before it knew how long.
+                    self._patience.reschedule(self._heard_at + self._beat_s)
             case Bye():
                 self._wait_s = frame.retry_after_ms / 1000
                 self._told_to_go(frame.code, frame.text)

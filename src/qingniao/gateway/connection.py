@@ -9,11 +9,22 @@ import asyncio
 from collections import deque
 from typing import TYPE_CHECKING, Final
 
-from picows import WSCloseCode, WSFrame, WSListener, WSMsgType, WSTransport
+from picows import WSFrame, WSListener, WSMsgType, WSTransport
 
 from qingniao.chat.intake import Decision, Message
 from qingniao.errors import StorageError
+from qingniao.gateway.assembly import (
+    BAD_UTF8,
+    NESTED,
+    NOTHING_TO_CONTINUE,
+    RESERVED_BIT,
+    Assembly,
+    answer_to_close,
+    is_utf8,
+    reason,
+)
 from qingniao.gateway.framing import framed
+from qingniao.gateway.requests import Request
 from qingniao.log import get_logger
 from qingniao.protocol.codec import BadFields, Codec, Malformed
 from qingniao.protocol.codes import Close, Code
@@ -44,14 +55,21 @@ if TYPE_CHECKING:
 __all__ = ["Connection"]
 
 _log: Final = get_logger("gateway")
-_REQUESTS: Final = 1_024
-"""`follow` and `history` frames waiting on one connection; above it: FLOODING."""
 _CORK_BYTES: Final = 16_384
 """Gathered bytes that are worth a system call of their own: nothing is gained by waiting longer."""
+_LINGER_SILENT_S: Final = 0.5
+"""The same for whoever gives no sign of life: an answer is not to be expected."""
 _LINGER_S: Final = 5.0
 """Time to read what waits, and why it is the last, before a closed socket is cut."""
+_REST_MAX_MS: Final = 1_000
+"""Reading goes on after this time at the latest: a heartbeat must not wait for ever."""
 
-Request = Hello | Follow | History
+# Looked up once: on the enumeration it would cost as much as the rest of a frame's dispatch.
+_BINARY: Final = WSMsgType.BINARY
+_TEXT: Final = WSMsgType.TEXT
+_CONTINUATION: Final = WSMsgType.CONTINUATION
+_CLOSE: Final = WSMsgType.CLOSE
+_PING: Final = WSMsgType.PING
 
 
 class Connection(WSListener):
@@ -61,28 +79,33 @@ class Connection(WSListener):
         "_asking",
         "_corked",
         "_corked_bytes",
+        "_frames",
         "_inflight",
+        "_is_resting",
         "_parts",
         "_paused",
         "_requests",
         "_socket",
-        "_text",
         "born",
         "codec",
         "entries",
         "follows",
         "hub",
         "is_present",
+        "network",
         "seen",
         "session",
         "signed_in",
+        "slot",
         "transport",
         "welcomed_ms",
     )  # fmt: skip
 
-    def __init__(self, hub: "Hub", codec: Codec, limits: Limits, now_ms: int) -> None:
+    def __init__(self, hub: "Hub", codec: Codec, limits: Limits, now_ms: int, network: str) -> None:
         self.hub = hub
         self.codec = codec
+        self.network = network
+        """Where it comes from, as `Addresses` counts; "" is not limited."""
         self.session = Session(limits, now_ms)
         self.transport: WSTransport | None = None
         self._socket: asyncio.Transport | None = None
@@ -91,14 +114,14 @@ class Connection(WSListener):
         self.follows: dict[int, int] = {}
         """Conversation → the last `seq` sent; negative while it is being caught up."""
         self.entries = 0
-        self.born = self.seen = 0
+        self.born = self.seen = self.slot = 0
+        """Beats of the heart, and the place on its wheel."""
         self.welcomed_ms = 0
         self.signed_in = ""
         self.is_present = False
-        self._inflight = 0
-        self._paused = False
-        self._parts: bytearray | None = None
-        self._text = False
+        self._inflight = self._frames = 0
+        self._paused = self._is_resting = False
+        self._parts: Assembly | None = None
         self._requests: deque[Request] | None = None
         self._asking = False
 
@@ -118,40 +141,62 @@ class Connection(WSListener):
 
     def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
         kind = frame.msg_type
-        self.seen = self.hub.beat
-        if kind is WSMsgType.BINARY or kind is WSMsgType.TEXT:
+        beat = self.hub.beat
+        if self.seen != beat:
+            self.seen = beat
+            self._frames = 0
+        if self.transport is None:  # closed by us: nothing counts but the answer to it
+            if kind is _CLOSE:
+                transport.disconnect()
+        elif frame.rsv1 or frame.rsv2 or frame.rsv3:
+            self.bye(Bye(*RESERVED_BIT))
+        elif kind is _BINARY or kind is _TEXT:
             if self._parts is not None:
-                return self.bye(Bye(Close.MALFORMED, "A message began inside another."))
-            if frame.fin:
-                if frame.payload_size > self.session.limits.frame_bytes:
-                    return self._too_large()
-                return self._receive(frame.get_payload_as_bytes(), kind is WSMsgType.TEXT)
-            self._parts = bytearray()
-            self._text = kind is WSMsgType.TEXT
+                self.bye(Bye(*NESTED))
+            elif not frame.fin:
+                self._parts = Assembly(is_text=kind is _TEXT)
+                self._append(frame)
+            elif frame.payload_size > self.session.limits.frame_bytes:
+                self._too_large()
+            else:
+                self._receive(frame.get_payload_as_bytes(), kind is _TEXT)
+        elif kind is _CONTINUATION:
             self._append(frame)
-        elif kind is WSMsgType.CONTINUATION:
-            self._append(frame)
-        elif kind is WSMsgType.CLOSE:
+        elif kind is _CLOSE:
             self._answer_close(transport, frame)
-        elif kind is WSMsgType.PING:
-            transport.send_pong(frame.get_payload_as_bytes())
+        elif kind is _PING:
+            self._answer_ping(transport, frame)
+
+    def _answer_ping(self, transport: WSTransport, frame: WSFrame) -> None:
+        # Whoever pings and never reads must not fill the memory with pongs.
+        waiting = transport.underlying_transport.get_write_buffer_size()
+        if waiting > self.hub.outboxes.limit:
+            return self.bye_slow()
+        if self._floods():
+            return None
+        self.uncork()  # a pong says that everything before the ping was dealt with
+        transport.send_pong(frame.get_payload_as_bytes())
+        return None
 
     def _answer_close(self, transport: WSTransport, frame: WSFrame) -> None:
-        # 1005 stands for "no code was sent" and must not be sent itself.
-        code = frame.get_close_code() if frame.payload_size else WSCloseCode.OK
-        transport.send_close(code)
-        transport.disconnect()
+        self.session.close()
+        self.uncork()
+        self.transport = None
+        transport.send_close(answer_to_close(frame.get_payload_as_bytes()))  # type: ignore[arg-type]
+        self._leave(transport)
 
     def _append(self, frame: WSFrame) -> None:
         parts = self._parts
         if parts is None:
-            return self.bye(Bye(Close.MALFORMED, "A continuation of nothing."))
-        if len(parts) + frame.payload_size > self.session.limits.frame_bytes:
-            return self._too_large()
-        parts += frame.get_payload_as_bytes()
+            return self.bye(Bye(*NOTHING_TO_CONTINUE))
+        fault = parts.add(frame.get_payload_as_bytes(), self.session.limits.frame_bytes)
+        if fault is not None:
+            self._parts = None
+            return self.bye(Bye(*fault))
         if frame.fin:
             self._parts = None
-            self._receive(bytes(parts), self._text)
+            self._receive(parts.message(), parts.is_text)
+        return None
 
     def _too_large(self) -> None:
         limit = self.session.limits.frame_bytes
@@ -163,6 +208,8 @@ class Connection(WSListener):
         if is_text is self.codec.is_binary:
             kind = "binary" if self.codec.is_binary else "text"
             return self.bye(Bye(Close.MALFORMED, f"This subprotocol uses {kind} messages."))
+        if is_text and not is_utf8(data):
+            return self.bye(Bye(*BAD_UTF8))
         try:
             frame = self.codec.up(data)
         except Malformed as exc:
@@ -173,17 +220,30 @@ class Connection(WSListener):
             return None
         now_ms = self.hub.services.clock()
         verdict = self.session.check(frame, now_ms)
+        if type(frame) is Send:
+            if verdict is None:
+                return self._send(frame, len(data))
+            if type(verdict) is Busy:
+                return self._busy(verdict)
+        elif self._floods():
+            return None
         if verdict is None:
             return self._carry_out(frame)
         if type(verdict) is Bye:
             return self.bye(verdict)
         return self.send(verdict)
 
+    def _floods(self) -> bool:
+        """Count a frame that costs no allowance; too many of them in one second are the last."""
+        self._frames += 1
+        if self._frames <= self.hub.services.config.frames:
+            return False
+        self.bye(Bye(Close.FLOODING, "Too many frames a second.", 60_000))
+        return True
+
     def _carry_out(self, frame: UpFrame) -> None:
         kind = type(frame)
-        if kind is Send:
-            self._send(frame)  # type: ignore[arg-type]
-        elif kind is Ping:
+        if kind is Ping:
             self.send(Pong(frame.number, self.entries))  # type: ignore[union-attr]
         elif kind is Read:
             self.hub.read(self, frame.conversation, frame.seq)  # type: ignore[union-attr]
@@ -194,27 +254,42 @@ class Connection(WSListener):
         elif kind is Hello or kind is Follow or kind is History:
             self._request(frame)  # type: ignore[arg-type]
 
-    def _send(self, frame: Send) -> None:
+    def _send(self, frame: Send, size: int) -> None:
         session = self.session
         message = Message(
             frame.conversation, session.sender, session.device, frame.n, frame.type, frame.body,
             session.visitor, session.agent, session.name,
         )  # fmt: skip
         pipeline = self.hub.services.pipeline
-        if not pipeline.offer(message, self._settle):
+        if not pipeline.offer(message, self._settle, size):
             session.stall(frame.conversation, frame.n)
-            wait = pipeline.retry_after_ms
-            return self.send(Busy(frame.conversation, frame.n, wait))
+            return self._busy(Busy(frame.conversation, frame.n, pipeline.retry_after_ms))
         self._inflight += 1
         if self._inflight >= session.limits.credit and not self._paused:
             self._pause()
         return None
 
+    def _busy(self, frame: Busy) -> None:
+        """Not taken; and what comes behind it is left in the socket until it may come again."""
+        self.hub.busy += 1
+        self.send(frame)
+        is_first = self.session.held_from(frame.conversation) == frame.n
+        if is_first and not self._is_resting and self.transport is not None:
+            self._is_resting = True
+            self.transport.underlying_transport.pause_reading()
+            wait_s = min(frame.retry_after_ms, _REST_MAX_MS) / 1000
+            asyncio.get_running_loop().call_later(wait_s, self._rested)
+
+    def _rested(self) -> None:
+        self._is_resting = False
+        self._read_on()
+
     def _settle(self, result: Decision | StorageError) -> None:
         """The pipeline knows the fate of a message of ours; see `pipeline.Reply`."""
         self._inflight -= 1
         if self._paused and self._inflight <= self.session.limits.credit // 2:
-            self._resume()
+            self._paused = False
+            self._read_on()
         if self.transport is None:
             return
         if isinstance(result, StorageError):
@@ -228,6 +303,7 @@ class Connection(WSListener):
             self.session.refuse(intent.conversation, expected or n)
             self.send(Error(intent.conversation, n, code, text, False, expected))
             return
+        self.session.stored(intent.conversation, result.n)
         at = max(0, self.hub.services.clock() - self.welcomed_ms)
         self.send(Ack(intent.conversation, result.n, result.seq, at))
 
@@ -244,7 +320,7 @@ class Connection(WSListener):
         waiting = self._requests
         if waiting is None:
             waiting = self._requests = deque()
-        if len(waiting) >= _REQUESTS:
+        if len(waiting) >= self.hub.services.config.requests:
             return self.bye(Bye(Close.FLOODING, "Too many requests at once."))
         waiting.append(frame)
         if not self._asking:
@@ -255,7 +331,7 @@ class Connection(WSListener):
     async def _ask(self) -> None:
         try:
             while self._requests and self.transport is not None:
-                await self.hub.request(self, self._requests.popleft())
+                await self.hub.requests.answer(self, self._requests.popleft())
         except (StorageError, TimeoutError) as exc:
             _log.error("request_failed", exc=exc)
             self.bye(Bye(Close.STORAGE, "The server cannot read its store; try again.", 5_000))
@@ -278,20 +354,14 @@ class Connection(WSListener):
         socket = self._socket
         if self.transport is None or socket is None:
             return None
-        corked = self._corked
-        waiting = socket.get_write_buffer_size() + self._corked_bytes
-        if waiting:
-            config = self.hub.services.config
-            if droppable and waiting > config.outbox_soft_bytes:
-                self.hub.dropped += 1
-                return None
-            if waiting + len(data) > config.outbox_bytes:
-                self.hub.slow += 1
-                return self.bye(Bye(Close.SLOW, "You did not read fast enough; resume."))
+        unsent = socket.get_write_buffer_size()
+        if unsent and not self._has_room(unsent + self._corked_bytes, len(data), droppable):
+            return None
         frame = framed(data, is_binary=self.codec.is_binary)
         self._corked_bytes += len(frame)
         # A system call per frame would be half of what a message costs: what one turn of the loop
         # writes, such as a commit's acks and entries, leaves together at its end.
+        corked = self._corked
         if corked is None:
             self._corked = [frame]
             self.hub.cork(self)
@@ -301,20 +371,45 @@ class Connection(WSListener):
                 self.uncork()
         return None
 
+    def _has_room(self, waiting: int, size: int, droppable: bool) -> bool:
+        """The reader is behind: may `size` more bytes wait for it?"""
+        outboxes = self.hub.outboxes
+        if droppable and waiting > outboxes.soft:
+            outboxes.dropped += 1
+            return False
+        if waiting + size > outboxes.limit:
+            self.bye_slow()
+            return False
+        outboxes.note(self, size)
+        return self.transport is not None
+
+    @property
+    def unsent(self) -> int:
+        """Bytes that the reader has not taken."""
+        socket = self._socket
+        return 0 if socket is None else socket.get_write_buffer_size() + self._corked_bytes
+
     def uncork(self) -> None:
         """Hand what this turn of the loop has written to the socket."""
         corked, self._corked = self._corked, None
         self._corked_bytes = 0
-        if corked and self._socket is not None:
-            self._socket.write(corked[0] if len(corked) == 1 else b"".join(corked))
+        socket, transport = self._socket, self.transport
+        if not corked or socket is None or transport is None or transport.is_close_frame_sent:
+            return  # nothing may follow a close frame, be it ours or one of picows' parser
+        socket.write(corked[0] if len(corked) == 1 else b"".join(corked))
 
     def write_entry(self, data: bytes) -> None:
         """The same for an entry frame, which `pong` counts."""
         self.entries += 1
         self.write(data)
 
+    def bye_slow(self) -> None:
+        """The reader is too far behind; it resumes."""
+        self.hub.outboxes.slow += 1
+        self.bye(Bye(Close.SLOW, "You did not read fast enough; resume."))
+
     def bye(self, frame: Bye) -> None:
-        """Say why and close."""
+        """Say why and close. Codes below 3000 are WebSocket's own and come without a `bye`."""
         transport = self.transport
         if transport is None:
             return
@@ -322,13 +417,27 @@ class Connection(WSListener):
         self.uncork()
         self.transport = None
         self.hub.closing(self, frame.code)
-        kind = WSMsgType.BINARY if self.codec.is_binary else WSMsgType.TEXT
-        transport.send(kind, self.codec.encode(frame))
-        transport.send_close(frame.code, frame.text.encode()[:120])  # type: ignore[arg-type]
+        if frame.code >= Close.SHUTDOWN:
+            kind = _BINARY if self.codec.is_binary else _TEXT
+            transport.send(kind, self.codec.encode(frame))
+        transport.send_close(frame.code, reason(frame.text))  # type: ignore[arg-type]
+        if self._paused or self._is_resting:
+            # The client's answer is behind what we had stopped reading.
+            self._paused = self._is_resting = False
+            transport.underlying_transport.resume_reading()
+        linger_s = _LINGER_SILENT_S if frame.code == Close.SILENT else _LINGER_S
+        asyncio.get_running_loop().call_later(linger_s, self.cut)
+
+    def _leave(self, transport: WSTransport) -> None:
+        """Both have said goodbye: close the socket once everything is written."""
         transport.disconnect()
-        socket = transport.underlying_transport
-        if socket.get_write_buffer_size():
-            asyncio.get_running_loop().call_later(_LINGER_S, socket.abort)
+        if transport.underlying_transport.get_write_buffer_size():
+            asyncio.get_running_loop().call_later(_LINGER_S, self.cut)
+
+    def cut(self) -> None:
+        """Drop the socket without another word."""
+        if self._socket is not None:
+            self._socket.abort()
 
     def _pause(self) -> None:
         if self.transport is not None:
@@ -336,9 +445,8 @@ class Connection(WSListener):
             self.hub.pauses += 1
             self.transport.underlying_transport.pause_reading()
 
-    def _resume(self) -> None:
-        self._paused = False
-        if self.transport is not None:
+    def _read_on(self) -> None:
+        if self.transport is not None and not self._paused and not self._is_resting:
             self.transport.underlying_transport.resume_reading()
 
     def owns(self, device: str, entry_type: int) -> bool:

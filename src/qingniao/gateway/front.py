@@ -1,18 +1,19 @@
 """One port for WebSockets and HTTP. Owns the first bytes of every connection.
 
-It reads the request head, then hands the transport to picows (`/ws`) or to uvicorn (all else)
-and is out of the way: no cost per message. Rule: this is the only file that touches non-public
-classes of either (`picows.picows.WSProtocol`, uvicorn's protocol and `ServerState`), so both are
-pinned exactly in `pyproject.toml`.
+It reads the request head, then hands the transport to picows (`/ws`, through the lobby) or to
+uvicorn (all else) and is out of the way: no cost per message. Rule: this is the only file that
+touches non-public classes of either (`picows.picows.WSProtocol`, uvicorn's protocol and
+`ServerState`), so both are pinned exactly in `pyproject.toml`.
 """
 
 import asyncio
 import logging
 import re
-from collections.abc import Callable
+import resource
+from collections.abc import Iterable
 from typing import Any, Final
 
-from picows import WSUpgradeRequest, WSUpgradeResponse
+from picows import WSUpgradeRequest
 from picows.common import WSUpgradeResponseWithListener
 from picows.picows import WSAutoPingStrategy, WSProtocol  # type: ignore[attr-defined]
 from uvicorn.config import Config as UvicornConfig
@@ -20,14 +21,21 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
 from qingniao.gateway.connection import Connection
+from qingniao.gateway.handshake import answer
 from qingniao.gateway.hub import Hub
-from qingniao.protocol.codec import SUBPROTOCOLS
+from qingniao.gateway.lobby import Lobby
+from qingniao.metrics import Reading
 
 __all__ = ["Front"]
 
 _HEAD_MAX: Final = 16_384
 _READ_BUFFER: Final = 2_048
-_TOO_LARGE: Final = b"HTTP/1.1 431 Request Header Fields Too Large\r\nConnection: close\r\n\r\n"
+_TOO_LARGE: Final = "431 Request Header Fields Too Large"
+_NO_ROOM: Final = "503 Service Unavailable"
+_TOO_MANY: Final = "429 Too Many Requests"
+_COME_BACK_MS: Final = 2_000
+_FILES_KEPT: Final = 256
+"""Of the files that the system allows, so many are for stores, logs and children."""
 _UPGRADE: Final = re.compile(rb"^upgrade:[ \t]*websocket[ \t]*\r?$", re.IGNORECASE | re.MULTILINE)
 # A LoggerAdapter keeps picows from making one logger per connection.
 _picows_log: Final = logging.LoggerAdapter(logging.getLogger("picows"), {})
@@ -37,50 +45,63 @@ class Front:
     """Makes the protocol of each accepted connection. Shares one uvicorn state for all of them."""
 
     def __init__(self, hub: Hub, app: Any) -> None:
-        self._hub = hub
+        self.hub = hub
+        config = hub.services.config
+        self.lobby = Lobby(config.handshakes_waiting)
+        allowed = resource.getrlimit(resource.RLIMIT_NOFILE)[0] - _FILES_KEPT
+        self._most = min(config.connections, max(1, allowed))
         self._http = UvicornConfig(
             app, http="httptools", ws="none", lifespan="off", access_log=False, log_config=None,
             proxy_headers=False, server_header=False, date_header=False, timeout_keep_alive=75,
+            limit_concurrency=config.http_requests,
         )  # fmt: skip
         self._http.load()
         self.http_state = ServerState()
+        self.peeking = 0
+        self.refused = 0
 
     def __call__(self) -> asyncio.Protocol:
         """Protocol factory for `loop.create_server`."""
-        return _Peek(self, self._hub.services.config.head_timeout_ms / 1000)
+        return _Peek(self, self.hub.services.config.head_timeout_ms / 1000)
 
-    def websocket(self) -> Any:
-        """A picows protocol whose listener is a `Connection`."""
-        limit = self._hub.services.wire.frame_bytes
+    @property
+    def is_full(self) -> bool:
+        """Are as many sockets open as may be?"""
+        here = len(self.hub.connections) + len(self.http_state.connections) + self.peeking
+        return here > self._most
+
+    def websocket(self, network: str) -> Any:
+        """A picows protocol whose listener is a `Connection` from there."""
+        services = self.hub.services
         return WSProtocol(
-            None, None, False, self._listen, _picows_log,
+            None, None, False, lambda request: self._listen(request, network), _picows_log,
             False,  # disconnect_on_exception: our handlers answer with `bye`
-            self._hub.services.config.head_timeout_ms / 1000,
+            services.config.head_timeout_ms / 1000,
             False, 0, 0, WSAutoPingStrategy.PING_WHEN_IDLE,  # the heart beats for all
             False,  # enable_auto_pong: `Connection` answers, also between fragments
             # A little above ours, so that TOO_LARGE can be said in our own words.
-            limit * 4, None, _READ_BUFFER,
+            services.wire.frame_bytes * 4, None, _READ_BUFFER,
         )  # fmt: skip
 
     def http(self) -> HttpToolsProtocol:
         """A uvicorn protocol."""
         return HttpToolsProtocol(self._http, self.http_state, {})
 
-    def _listen(self, request: WSUpgradeRequest) -> Any:
-        offered = request.headers.get("Sec-WebSocket-Protocol", "")
-        for name in (part.strip() for part in offered.split(",")):
-            codec = SUBPROTOCOLS.get(name)
-            if codec is not None:
-                services = self._hub.services
-                limits = services.wire.limits(agent=False)
-                connection = Connection(self._hub, codec, limits, services.clock())
-                accept = WSUpgradeResponse.create_101_response({"Sec-WebSocket-Protocol": name})
-                return WSUpgradeResponseWithListener(accept, connection)
-        names = ", ".join(SUBPROTOCOLS)
-        refuse = WSUpgradeResponse.create_error_response(
-            400, f"Ask for one of these subprotocols: {names}\n".encode()
-        )
-        return WSUpgradeResponseWithListener(refuse, None)
+    def readings(self) -> Iterable[Reading]:
+        """For `metrics`."""
+        http = len(self.http_state.connections)
+        yield "gauge", "http_connections", "Open HTTP connections.", http
+        yield "counter", "sockets_refused", "Sockets refused for lack of room.", self.refused
+        yield from self.lobby.readings()
+
+    def _listen(self, request: WSUpgradeRequest, network: str) -> Any:
+        codec, response = answer(request)
+        connection: Connection | None = None
+        if codec is not None:
+            services = self.hub.services
+            limits = services.wire.limits(agent=False)
+            connection = Connection(self.hub, codec, limits, services.clock(), network)
+        return WSUpgradeResponseWithListener(response, connection)
 
 
 class _Peek(asyncio.Protocol):
@@ -95,56 +116,92 @@ class _Peek(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = transport  # type: ignore[assignment]
+        self._front.peeking += 1
+        if self._front.is_full:
+            self._front.refused += 1
+            self._refuse(_NO_ROOM, _COME_BACK_MS)
+            return
         loop = asyncio.get_running_loop()
         self._timer = loop.call_later(self._timeout_s, transport.abort)  # type: ignore[attr-defined]
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._stop()
-        self._transport = None
+        self._leave()
 
     def data_received(self, data: bytes) -> None:
         head = self._head
-        head += data
-        transport = self._transport
-        if transport is None:
+        if self._transport is None:
             return
+        head += data
         end = head.find(b"\r\n\r\n", max(0, len(head) - len(data) - 3))
         if end > _HEAD_MAX or (end < 0 and len(head) > _HEAD_MAX):
-            self._transport = None
-            transport.write(_TOO_LARGE)
-            transport.close()
-            return
-        if end < 0:
-            return
-        self._stop()
-        self._transport = None
-        if _is_websocket(head):
-            self._hand_over(transport, self._front.websocket, head)
-        else:
+            self._refuse(_TOO_LARGE)
+        elif end >= 0:
+            if _is_websocket(head):
+                self._enter_lobby()
+            else:
+                self._hand_to_http()
+
+    def _hand_to_http(self) -> None:
+        transport = self._leave()
+        if transport is not None:
             protocol = self._front.http()
             transport.set_protocol(protocol)
             protocol.connection_made(transport)
-            protocol.data_received(bytes(head))
-        self._head = bytearray()
+            protocol.data_received(bytes(self._head))
+            self._head = bytearray()
 
-    def _hand_over(
-        self, transport: asyncio.Transport, make: Callable[[], Any], head: bytearray
-    ) -> None:
-        protocol = make()
+    def _enter_lobby(self) -> None:
+        front, transport = self._front, self._transport
+        if transport is None:
+            return
+        # Nothing is to be said before the handshake is answered.
+        transport.pause_reading()
+        peer = transport.get_extra_info("peername") or ("",)
+        addresses = front.hub.addresses
+        network = addresses.network(str(peer[0]), bytes(self._head))
+        if wait_ms := addresses.refusal(network):
+            self._refuse(_TOO_MANY, wait_ms)
+        elif not front.lobby.enter(lambda is_open: self._upgrade(network, is_open)):
+            self._refuse(_NO_ROOM, _COME_BACK_MS)
+
+    def _upgrade(self, network: str, is_open: bool) -> None:
+        if not is_open:
+            return self._refuse(_NO_ROOM, _COME_BACK_MS)
+        transport = self._leave()
+        if transport is None or transport.is_closing():
+            return None  # it left while it waited
+        protocol = self._front.websocket(network)
         transport.set_protocol(protocol)
         protocol.connection_made(transport)
-        rest = memoryview(head)
+        rest = memoryview(self._head)
         while len(rest) and not transport.is_closing():
             room = protocol.get_buffer(len(rest))
             size = min(len(room), len(rest))
             room[:size] = rest[:size]
             protocol.buffer_updated(size)
             rest = rest[size:]
+        self._head = bytearray()
+        if not transport.is_closing():
+            transport.resume_reading()
+        return None
 
-    def _stop(self) -> None:
+    def _refuse(self, status: str, retry_after_ms: int = 0) -> None:
+        transport = self._leave()
+        if transport is not None:
+            retry = f"Retry-After: {-(-retry_after_ms // 1000)}\r\n" if retry_after_ms else ""
+            answer = f"HTTP/1.1 {status}\r\n{retry}Content-Length: 0\r\nConnection: close\r\n\r\n"
+            transport.write(answer.encode())
+            transport.close()
+
+    def _leave(self) -> asyncio.Transport | None:
+        """Whatever happens to the socket now, it is not ours any more."""
+        transport, self._transport = self._transport, None
+        if transport is not None:
+            self._front.peeking -= 1
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+        return transport
 
 
 def _is_websocket(head: bytearray) -> bool:

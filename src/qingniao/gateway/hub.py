@@ -5,51 +5,37 @@ skipped something, the hub reads it from the log.
 """
 
 import asyncio
+import random
 from collections.abc import Coroutine, Iterable
 from typing import Any, Final
 
 import msgspec
 
-from qingniao.bus.base import (
-    Attendance,
-    Audience,
-    News,
-    Published,
-    Returned,
-    SignOut,
-    Told,
-    Whisper,
-)
-from qingniao.chat.head import Head
+from qingniao.bus.base import Attendance, Audience, News, Published, SignOut, Told, Whisper
 from qingniao.chat.view import AGENTS_ONLY, for_visitor, standing
-from qingniao.gateway.connection import Connection, Request
+from qingniao.gateway.addresses import Addresses
+from qingniao.gateway.connection import Connection
+from qingniao.gateway.heart import Heart
 from qingniao.gateway.inbox import Inbox
-from qingniao.gateway.ports import GatewayServices, Who
+from qingniao.gateway.outboxes import Outboxes
+from qingniao.gateway.people import People
+from qingniao.gateway.ports import GatewayServices
+from qingniao.gateway.requests import Requests
 from qingniao.log import get_logger
 from qingniao.metrics import Reading
 from qingniao.protocol.codec import MSGPACK, Codec
-from qingniao.protocol.codes import Close, Code
-from qingniao.protocol.frames import (
-    Bye,
-    Entry,
-    EntryType,
-    Error,
-    Follow,
-    Hello,
-    History,
-    Page,
-    State,
-    Typing,
-    Welcome,
-)
+from qingniao.protocol.codes import Close
+from qingniao.protocol.frames import Bye, Entry, EntryType, State, Typing
 
 __all__ = ["Hub"]
 
 _log: Final = get_logger("gateway")
 _decode_entry: Final = msgspec.msgpack.Decoder(Entry).decode
 _decode_any: Final = msgspec.msgpack.Decoder().decode
-_PAGE_MAX: Final = 100
 _REPLAY_AT_ONCE: Final = 100
+_BACK_PER_S: Final = 1_000
+"""Connections a second that are asked to come back: well below what a start can take."""
+_BYES_AT_ONCE: Final = 500
 _RENDERED_DIFFERENTLY: Final = AGENTS_ONLY | {EntryType.STATUS}
 
 
@@ -59,21 +45,27 @@ class Hub:
     def __init__(self, services: GatewayServices) -> None:
         self.services = services
         self.connections: dict[Connection, None] = {}
-        self.inbox = Inbox(services)
         self.beat = 0
-        self.dropped = self.slow = self.pauses = self.repaired = 0
+        """Seconds since the start, as the heart counts them."""
+        self.heart = Heart(self, services.wire.beat_ms, services.wire.hello_ms)
+        self.people = People(services)
+        self.addresses = Addresses(services.config, services.proxies, services.clock)
+        self.inbox = Inbox(services)
+        self.requests = Requests(self)
+        self.outboxes = Outboxes(services.config)
+        self.pauses = self.repaired = self.busy = 0
         self._followers: dict[int, dict[Connection, None]] = {}
-        self._devices: dict[tuple[str, str], Connection] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._corked: list[Connection] = []
-        self._sessions = 0
+        self._catch_ups = 0
 
     # Coming and going.
 
     def connected(self, connection: Connection) -> None:
         """A socket is up; it has yet to say hello."""
         self.connections[connection] = None
-        connection.born = connection.seen = self.beat
+        self.heart.add(connection)
+        connection.session.crowd = self.addresses.enter(connection.network)
 
     def closing(self, connection: Connection, code: int) -> None:
         """We close it with `code`; `disconnected` follows."""
@@ -81,30 +73,14 @@ class Hub:
 
     def disconnected(self, connection: Connection) -> None:
         """The socket is gone."""
-        self.connections.pop(connection, None)
+        if self.connections.pop(connection, connection) is connection:
+            return  # it was never here
+        self.heart.remove(connection)
+        self.addresses.leave(connection.network)
         for conversation in list(connection.follows):
             self.leave(connection, conversation)
         self.inbox.leave(connection)
-        session = connection.session
-        key = (session.visitor or session.sender, session.device)
-        if self._devices.get(key) is connection:
-            del self._devices[key]
-        if connection.is_present:
-            connection.is_present = False
-            self._present(connection, came=False)
-
-    def _present(self, connection: Connection, *, came: bool) -> None:
-        session = connection.session
-        who = f"a:{session.agent}" if session.agent else f"v:{session.visitor}"
-        presence = self.services.presence
-        changed = presence.enter(who) if came else presence.leave(who)
-        if changed and session.agent:
-            self.services.fanout.publish(Attendance(session.agent, came))
-        elif changed:
-            frame = MSGPACK.encode(State(session.conversation, {"online": came}))
-            self.services.fanout.publish(
-                Whisper(session.conversation, frame, "agents", droppable=False, lists=True)
-            )
+        self.people.leave(connection)
 
     def cork(self, connection: Connection) -> None:
         """It has written something: `uncork` it at the end of this turn of the loop."""
@@ -128,99 +104,10 @@ class Hub:
         if not task.cancelled() and (exc := task.exception()) is not None:
             _log.error("connection_task_failed", exc=exc)
 
-    # Requests.
+    # Following.
 
-    async def request(self, connection: Connection, frame: Request) -> None:
-        """Answer a frame that needs a store."""
-        if type(frame) is Hello:
-            await self._greet(connection, frame)
-        elif type(frame) is Follow:
-            if frame.conversation == 0:
-                self.inbox.join(connection)
-            elif (
-                len(connection.follows) >= connection.session.limits.follows
-                and frame.conversation not in connection.follows  # again: to mend a gap
-            ):
-                text = "Too many conversations followed; unfollow some."
-                connection.send(Error(frame.conversation, 0, Code.TOO_MANY, text, False))
-            else:
-                await self._follow(connection, frame.conversation, frame.after)
-        elif type(frame) is History:
-            await self._history(connection, frame)
-
-    async def _greet(self, connection: Connection, hello: Hello) -> None:
-        who = await self.services.authenticate(hello.token, hello.about)
-        if connection.transport is None:
-            return
-        if who is None:
-            connection.bye(Bye(Close.BAD_TOKEN, "The token is wrong or has expired."))
-            return
-        session = connection.session
-        if who.agent:
-            session.limits = self.services.wire.limits(agent=True)
-            session.become_agent(who.agent, who.name)
-            connection.signed_in = who.session
-        else:
-            session.become_visitor(who.visitor, who.conversation)
-        self._replace(connection, who)
-        now = self.services.clock()
-        connection.welcomed_ms = now
-        cursors = {c: after for c, after in hello.cursors if c and session.may_see(c)}
-        if not who.agent:
-            cursors = {who.conversation: cursors.get(who.conversation, 0)}
-        standings = []
-        for conversation, after in cursors.items():
-            head = await self._head(connection, conversation)
-            if head is not None:
-                standings.append((conversation, await self._standing(connection, head, after)))
-        if connection.transport is None:
-            return  # it left while its conversations were looked up
-        self._sessions += 1
-        connection.send(Welcome(f"s{self._sessions:x}", now, session.limits, standings))
-        connection.is_present = True
-        self._present(connection, came=True)
-        if any(conversation == 0 for conversation, _ in hello.cursors):
-            self.inbox.join(connection)
-        for conversation, fields in standings:
-            await self._join(connection, conversation, fields["from"] - 1)
-            if fields["status"] == "waiting" and not who.agent:
-                self.services.fanout.publish(Returned(conversation))
-
-    def _replace(self, connection: Connection, who: Who) -> None:
-        key = (who.visitor or connection.session.sender, connection.session.device)
-        earlier = self._devices.get(key)
-        self._devices[key] = connection
-        if earlier is not None and earlier is not connection:
-            earlier.bye(Bye(Close.REPLACED, "The same device connected again.", 1_000))
-
-    async def _head(self, connection: Connection, conversation: int) -> Head | None:
-        head = await self.services.log.head(conversation)
-        if head is None and conversation == connection.session.conversation:
-            # The visitor's own, before anything was said.
-            return Head(conversation, connection.session.visitor)
-        return head
-
-    async def _standing(self, connection: Connection, head: Head, after: int) -> dict[str, Any]:
-        session = connection.session
-        device = session.origin
-        fields = standing(head, agent=session.is_agent)
-        after = min(max(after, 0), head.last)
-        fields["from"] = max(after, head.last - session.limits.replay) + 1
-        fields["n"] = await self.services.log.sent(head.conversation, device)
-        if session.is_agent:
-            fields["online"] = self.services.presence.is_online(f"v:{head.visitor}")
-        return fields
-
-    async def _follow(self, connection: Connection, conversation: int, after: int) -> None:
-        head = await self._head(connection, conversation)
-        if head is None:
-            connection.send(Error(conversation, 0, Code.NOT_YOURS, "No such conversation.", False))
-            return
-        fields = await self._standing(connection, head, after)
-        connection.send(State(conversation, fields))
-        await self._join(connection, conversation, fields["from"] - 1)
-
-    async def _join(self, connection: Connection, conversation: int, after: int) -> None:
+    async def join(self, connection: Connection, conversation: int, after: int) -> None:
+        """Send it what comes after `after`, and then whatever is new."""
         if connection.transport is None:
             return
         connection.follows[conversation] = after
@@ -228,37 +115,34 @@ class Hub:
         await self._catch_up(connection, conversation)
 
     async def _catch_up(self, connection: Connection, conversation: int) -> None:
-        """Send what the log has after the last entry sent. Meanwhile deliveries are left alone
-        (the position is held negative); the last read sees what they brought."""
+        """Send what the log has after the last entry sent. Meanwhile deliveries only leave a note:
+        the position is held at an odd negative number of this catching up, and they make it even.
+        """
         have = connection.follows.get(conversation)
         if have is None or have < 0:
             return
-        connection.follows[conversation] = -1
+        self._catch_ups += 1
+        quiet, news = 1 - 2 * self._catch_ups, -2 * self._catch_ups
         while connection.transport is not None:
+            connection.follows[conversation] = quiet
             frames = await self.services.log.read(conversation, have, _REPLAY_AT_ONCE)
-            if conversation not in connection.follows:
-                return
-            if not frames:
-                break
+            position = connection.follows.get(conversation)
+            if position not in (quiet, news):
+                return  # unfollowed meanwhile, or followed anew
             for frame in frames:
                 connection.write_entry(_render(frame, connection))
             have += len(frames)
-        connection.follows[conversation] = have
+            if len(frames) == _REPLAY_AT_ONCE:
+                await asyncio.sleep(0)  # a long history is not everybody's business
+            elif position == quiet:
+                break
+        if connection.follows.get(conversation) in (quiet, news):
+            connection.follows[conversation] = have
 
     async def _repair(self, connection: Connection, conversation: int) -> None:
         await self._catch_up(connection, conversation)
         # What was lost may have been a change of hands.
         await self._tell_standing(conversation)
-
-    async def _history(self, connection: Connection, frame: History) -> None:
-        limit = min(max(frame.limit, 1), _PAGE_MAX)
-        head = await self._head(connection, frame.conversation)
-        before = max(1, min(frame.before, head.last + 1 if head is not None else 1))
-        after = max(0, before - 1 - limit)
-        entries = await self.services.log.entries(frame.conversation, after, before - 1 - after)
-        if not connection.session.is_agent:
-            entries = [for_visitor(entry) for entry in entries]
-        connection.send(Page(frame.conversation, entries, after > 0))
 
     def leave(self, connection: Connection, conversation: int) -> None:
         """Stop sending it this conversation (0: the inbox)."""
@@ -324,6 +208,7 @@ class Hub:
         conversation = news.conversation
         have = connection.follows[conversation]
         if have < 0:
+            connection.follows[conversation] = have - have % 2  # see `_catch_up`
             return
         for told in news.entries:
             if told.seq <= have:
@@ -369,10 +254,16 @@ class Hub:
 
     async def close(self, retry_after_ms: int) -> None:
         """Ask everybody to come back later and cancel what is under way."""
-        for number, connection in enumerate(list(self.connections)):
-            # Spread the return evenly: a herd would meet a server that has just started.
-            wait = retry_after_ms + (number * 37) % max(1, retry_after_ms * 4)
-            connection.bye(Bye(Close.SHUTDOWN, "The server is restarting.", wait))
+        # A herd would meet a server that has just started: the more there are, the longer they
+        # take to be back.
+        leaving = list(self.connections)
+        spread_ms = max(4 * retry_after_ms, len(leaving) * 1000 // _BACK_PER_S)
+        for number, connection in enumerate(leaving):
+            place = (number + random.random()) / len(leaving)  # noqa: S311
+            wait_ms = retry_after_ms + int(spread_ms * place)
+            connection.bye(Bye(Close.SHUTDOWN, "The server is restarting.", wait_ms))
+            if number % _BYES_AT_ONCE == _BYES_AT_ONCE - 1:
+                await asyncio.sleep(0)  # the first may read it while the last are told
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -381,10 +272,11 @@ class Hub:
         """For `metrics`."""
         yield "gauge", "connections", "Open WebSockets.", len(self.connections)
         yield "gauge", "followed", "Conversations followed here.", len(self._followers)
-        yield "counter", "whispers_dropped", "Typing and deltas left out.", self.dropped
-        yield "counter", "slow_closed", "Connections closed with SLOW.", self.slow
-        yield "counter", "credit_waits", "Times reading was paused.", self.pauses
+        yield "counter", "credit_waits", "Times reading waited for acks.", self.pauses
+        yield "counter", "busy_answers", "Sends answered with `busy`.", self.busy
         yield "counter", "gaps_repaired", "Gaps in the fan-out read from the log.", self.repaired
+        yield from self.addresses.readings()
+        yield from self.outboxes.readings()
 
 
 def _render(frame: bytes, connection: Connection) -> bytes:

@@ -42,3 +42,5 @@ class GatewayServices:
     clock: Clock
     config: GatewayConfig
     wire: WireConfig
+    proxies: frozenset[str] = frozenset()
+    """Addresses of proxies whose X-Forwarded-For is believed."""

@@ -2,18 +2,25 @@
 
 import asyncio
 import errno
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 from qingniao.errors import StartError
 from qingniao.gateway.front import Front
-from qingniao.gateway.heart import Heart
 from qingniao.gateway.hub import Hub
 from qingniao.gateway.ports import GatewayServices
+from qingniao.log import get_logger
+from qingniao.metrics import Reading
 
 __all__ = ["GatewayServer"]
 
 _BACKLOG: Final = 4_096
+"""Connections that the kernel holds until we accept them (policy: its own; clients try again)."""
+_GOODBYE_TURN_S: Final = 0.01
+_GOODBYE_TURNS: Final = 50
+"""How often it is looked whether every client has answered the closing handshake at the end."""
+
+_log: Final = get_logger("gateway")
 
 
 class GatewayServer:
@@ -37,9 +44,9 @@ class GatewayServer:
         except OSError as exc:
             raise _start_error(host, port, exc) from exc
         self._unsubscribe = self._services.fanout.subscribe(self.hub.deliver)
-        wire = self._services.wire
-        heart = Heart(self.hub, wire.beat_ms, wire.hello_ms)
-        self._tasks = [loop.create_task(heart.run()), loop.create_task(self.hub.inbox.run())]
+        self._tasks = [
+            loop.create_task(job) for job in (self.hub.heart.run(), self.hub.inbox.run())
+        ]
         return int(self._server.sockets[0].getsockname()[1])
 
     async def close(self) -> None:
@@ -48,12 +55,14 @@ class GatewayServer:
             return
         server, self._server = self._server, None
         server.close()
+        self._front.lobby.close()
         deadline = self._services.config.drain_ms / 1000
         try:
             async with asyncio.timeout(deadline):
                 await self._services.pipeline.drain()
         except TimeoutError:
-            pass  # what is not stored was not acked: its senders keep it
+            # What is not stored was not acked: its senders keep it.
+            _log.warning("drain_gave_up", waiting=self._services.pipeline.depth)
         await self.hub.close(retry_after_ms=500)
         if self._unsubscribe is not None:
             self._unsubscribe()
@@ -62,8 +71,23 @@ class GatewayServer:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         for http in list(self._front.http_state.connections):
             http.shutdown()
-        # One turn of the loop lets closing frames leave.
+        await self._goodbye()
+
+    async def _goodbye(self) -> None:
+        # Closing frames leave and are answered: no reader finds its socket reset before them.
+        for _ in range(_GOODBYE_TURNS):
+            if not self.hub.connections:
+                break
+            await asyncio.sleep(_GOODBYE_TURN_S)
+        for connection in list(self.hub.connections):
+            connection.cut()
+        # One turn of the loop lets the last of HTTP leave, and what was cut be known.
         await asyncio.sleep(0.05)
+
+    def readings(self) -> Iterable[Reading]:
+        """For `metrics`."""
+        yield from self.hub.readings()
+        yield from self._front.readings()
 
 
 def _start_error(host: str, port: int, exc: OSError) -> StartError:

@@ -5,8 +5,10 @@ Rule: nothing is told to anybody (ack, fan-out, work) before it is on disk.
 """
 
 import asyncio
-from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+import random
+import time
+from collections.abc import Iterable, Sequence
+from typing import Final
 
 from qingniao.bus.base import Fanout, News, Told, WorkQueue
 from qingniao.chat.head import Head
@@ -17,15 +19,20 @@ from qingniao.clock import Clock
 from qingniao.config import PipelineConfig
 from qingniao.errors import Busy, StorageError
 from qingniao.log import get_logger
-from qingniao.metrics import Reading
+from qingniao.metrics import Histogram, Reading
+from qingniao.pipeline.lanes import Lanes, Reply, Waiting
 from qingniao.protocol.frames import EntryType
 
 __all__ = ["Pipeline", "Reply"]
 
-Reply = Callable[[Decision | StorageError], None]
-"""Called on the loop once the intent's fate is known; must not raise."""
+_INTENT_BYTES: Final = 512
+"""What an intent counts whose size nobody told: those of workers are small and few."""
+_RETRY_MAX_MS: Final = 10_000
+_SMOOTH: Final = 0.2
+"""Weight of the latest commit in what is expected of the next."""
+_SMALLEST_BATCH: Final = 16
 
-_log = get_logger("pipeline")
+_log: Final = get_logger("pipeline")
 
 
 class Pipeline:
@@ -39,29 +46,42 @@ class Pipeline:
         self._work = work
         self._clock = clock
         self._config = config
-        self._waiting: deque[tuple[Intent, Reply | None]] = deque()
+        self._lanes = Lanes(config)
         self._wake = asyncio.Event()
         self._idle = asyncio.Event()
         self._idle.set()
         self._closing = False
+        self._told_s = 0.0
+        """Seconds of the loop that telling one intent's fate takes, smoothed."""
+        self._stored_s = 0.0
+        """Seconds from commit to commit per intent, smoothed."""
         self.commits = self.committed = self.refused = self.failed = 0
+        self._sizes = Histogram(1, 2, 4, 8, 16, 32, 64, 128, 256, 512)
+        self._times = Histogram(0.5, 1, 2, 4, 8, 16, 32, 64, 125, 250, 500, 1_000, 4_000)
 
     @property
     def retry_after_ms(self) -> int:
-        """When to come back after `offer` refused."""
-        return self._config.retry_after_ms
+        """When to come back after `offer` refused: when what waits will be stored, and not all at
+        the same moment."""
+        wait_ms = max(self._config.retry_after_ms, len(self._lanes) * self._stored_s * 1000)
+        return int(min(wait_ms, _RETRY_MAX_MS) * random.uniform(1, 1.5))  # noqa: S311
+
+    @property
+    def depth(self) -> int:
+        """How many intents wait to be stored."""
+        return len(self._lanes)
 
     @property
     def is_busy(self) -> bool:
         """Do enough wait (a quarter of a commit) for the CPU to be better spent on them?"""
-        return len(self._waiting) > self._config.batch // 4
+        return len(self._lanes) > self._config.batch // 4
 
-    def offer(self, intent: Intent, reply: Reply | None) -> bool:
-        """Take an intent, or say at once that there is no room (False: nothing was taken)."""
-        if len(self._waiting) >= self._config.waiting or self._closing:
+    def offer(self, intent: Intent, reply: Reply | None, size: int = _INTENT_BYTES) -> bool:
+        """Take an intent that came in `size` bytes, or say at once that there is no room (False:
+        nothing was taken)."""
+        if self._closing or not self._lanes.put((intent, reply, size)):
             self.refused += 1
             return False
-        self._waiting.append((intent, reply))
         self._idle.clear()
         self._wake.set()
         return True
@@ -79,14 +99,14 @@ class Pipeline:
                 fate.set_result(result)
 
         if not self.offer(intent, settle):
-            raise Busy(self._config.retry_after_ms)
+            raise Busy(self.retry_after_ms)
         return await fate
 
     async def run(self) -> None:
         """Commit until cancelled; what was taken and not stored then stays in line."""
         while True:
             await self._wake.wait()
-            while self._waiting:
+            while self._lanes:
                 await self._commit()
             self._wake.clear()
             self._idle.set()
@@ -97,12 +117,12 @@ class Pipeline:
         await self._idle.wait()
 
     async def _commit(self) -> None:
-        size = min(len(self._waiting), self._config.batch)
-        taken = [self._waiting.popleft() for _ in range(size)]
+        taken = self._lanes.take(self._most())
+        began = time.perf_counter()
         try:
-            decisions = await self._log.commit([intent for intent, _ in taken], self._clock())
+            decisions = await self._log.commit([intent for intent, _, _ in taken], self._clock())
         except asyncio.CancelledError:
-            self._waiting.extendleft(reversed(taken))
+            self._lanes.put_back(taken)
             raise
         except StorageError as exc:
             self._fail(taken, exc)
@@ -112,10 +132,13 @@ class Pipeline:
             fault.__cause__ = exc
             self._fail(taken, fault)
             return
+        stored = time.perf_counter()
         self.commits += 1
-        self.committed += size
+        self.committed += len(taken)
+        self._sizes.observe(len(taken))
+        self._times.observe((stored - began) * 1000)
         touched: dict[int, None] = {}
-        for (_, reply), decision in zip(taken, decisions, strict=True):
+        for (_, reply, _), decision in zip(taken, decisions, strict=True):
             if decision.entries:
                 touched[decision.intent.conversation] = None
             try:
@@ -129,15 +152,24 @@ class Pipeline:
             self._hint(await self._log.heads(touched))
         except Exception as exc:  # the marks are on disk: the sweeper brings them again
             _log.error("hinting_failed", exc=exc, conversations=len(touched))
+        ended = time.perf_counter()
+        self._told_s += _SMOOTH * ((ended - stored) / len(taken) - self._told_s)
+        self._stored_s += _SMOOTH * ((ended - began) / len(taken) - self._stored_s)
 
-    def _fail(self, taken: Sequence[tuple[Intent, Reply | None]], exc: StorageError) -> None:
+    def _most(self) -> int:
+        """Intents in the next batch. Deciding them holds the loop about as long as telling."""
+        batch = self._config.batch
+        one_s = 2 * self._told_s
+        fits = int(self._config.batch_ms / 1000 / one_s) if one_s else batch
+        return min(batch, max(_SMALLEST_BATCH, fits))
+
+    def _fail(self, taken: Sequence[Waiting], exc: StorageError) -> None:
         # What waits behind was numbered on top of what failed: it must fail too, or it would be
         # taken for a hole.
-        behind = list(self._waiting)
-        self._waiting.clear()
+        behind = self._lanes.clear()
         self.failed += len(taken) + len(behind)
         _log.error("commit_failed", exc=exc, intents=len(taken) + len(behind))
-        for _, reply in (*taken, *behind):
+        for _, reply, _ in (*taken, *behind):
             if reply is not None:
                 reply(exc)
 
@@ -166,8 +198,13 @@ class Pipeline:
 
     def readings(self) -> Iterable[Reading]:
         """For `metrics`."""
-        yield "gauge", "pipeline_waiting", "Messages waiting to be stored.", len(self._waiting)
+        visitors, staff = self._lanes.visitors, self._lanes.staff
+        yield "gauge", "pipeline_waiting", "Messages of visitors that wait.", len(visitors.items)
+        yield "gauge", "pipeline_waiting_staff", "The same of agents, workers.", len(staff.items)
+        yield "gauge", "pipeline_waiting_bytes", "Bytes of both.", self._lanes.size
         yield "counter", "pipeline_commits", "Group commits.", self.commits
         yield "counter", "pipeline_committed", "Messages stored or repeated.", self.committed
         yield "counter", "pipeline_refused", "Messages refused for lack of room.", self.refused
         yield "counter", "pipeline_failed", "Messages that could not be stored.", self.failed
+        yield "histogram", "commit_messages", "Messages in a group commit.", self._sizes
+        yield "histogram", "commit_ms", "From its decisions to the disk's word.", self._times

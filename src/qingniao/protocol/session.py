@@ -9,6 +9,7 @@ client sends raises, and nothing is answered that the state does not allow.
 from enum import Enum
 from typing import Final
 
+from qingniao.protocol.allowance import Allowance
 from qingniao.protocol.bodies import FROM_AGENT, FROM_VISITOR, fault_of
 from qingniao.protocol.codes import Close, Code
 from qingniao.protocol.frames import (
@@ -28,9 +29,9 @@ __all__ = ["Phase", "Session", "Verdict"]
 
 _DEVICE: Final = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-")
 _STRIKES: Final = 200
-"""Refused sends before a client that never listens is closed with FLOODING."""
-_BURST_S: Final = 3.0
-"""A quiet client may send this many seconds' worth of its rate at once."""
+"""Sends beyond the rate before a client that never listens is closed with FLOODING."""
+_ROOM, _RATE, _REFUSED = range(3)
+"""Why a conversation stalls: the server has no room, the client is too quick, or refused."""
 
 Verdict = Error | Busy | Bye | None
 """What to answer instead of carrying the frame out; `None`: carry it out. `Bye` also closes."""
@@ -49,18 +50,18 @@ class Session:
     """State of one connection: phase, who it is, its rate, and which conversations stall."""
 
     __slots__ = (
-        "_allowance",
         "_stalled",
         "_strikes",
-        "_topped_up_ms",
         "agent",
         "conversation",
+        "crowd",
         "device",
         "limits",
         "name",
         "origin",
         "phase",
         "sender",
+        "sends",
         "visitor",
     )  # fmt: skip
 
@@ -75,9 +76,11 @@ class Session:
         self.conversation = 0
         self.agent = 0
         self.name = ""
-        self._allowance = limits.rate * _BURST_S
-        self._topped_up_ms = now_ms
-        self._stalled: dict[int, tuple[int, bool]] | None = None
+        self.sends = Allowance(limits.rate, now_ms)
+        """What this visitor or agent may send; `become_…` may share it between connections."""
+        self.crowd: Allowance | None = None
+        """What everybody at the same address may send; `None`: as much as they like."""
+        self._stalled: dict[int, tuple[int, int]] | None = None
         self._strikes = 0
 
     @property
@@ -85,15 +88,17 @@ class Session:
         """Does an agent sit at the other end?"""
         return self.agent != 0
 
-    def become_visitor(self, visitor: str, conversation: int) -> None:
+    def become_visitor(
+        self, visitor: str, conversation: int, sends: Allowance | None = None
+    ) -> None:
         """The token was good: a visitor, with the one conversation that is theirs."""
-        self.phase, self.sender = Phase.READY, "v"
+        self.phase, self.sender, self.sends = Phase.READY, "v", sends or self.sends
         self.visitor, self.conversation = visitor, conversation
         self.origin = f"v/{self.device}"
 
-    def become_agent(self, agent: int, name: str) -> None:
+    def become_agent(self, agent: int, name: str, sends: Allowance | None = None) -> None:
         """The ticket was good: an agent."""
-        self.phase, self.sender = Phase.READY, f"a{agent}"
+        self.phase, self.sender, self.sends = Phase.READY, f"a{agent}", sends or self.sends
         self.agent, self.name = agent, name
         self.origin = f"a{agent}/{self.device}"
 
@@ -124,7 +129,7 @@ class Session:
 
     def stall(self, conversation: int, n: int) -> None:
         """Message `n` was not taken: what follows it is busy until `n` comes again."""
-        self._hold(conversation, n, refused=False)
+        self._hold(conversation, n, _ROOM)
 
     def refuse(self, conversation: int, n: int) -> None:
         """Message `n` was refused for good: what follows it is a hole until `n` comes again.
@@ -132,15 +137,26 @@ class Session:
         A client moves what it sent up by one when it hears of the refusal; an answer about the old
         numbers must say nothing about the messages behind them.
         """
-        self._hold(conversation, n, refused=True)
+        self._hold(conversation, n, _REFUSED)
 
-    def _hold(self, conversation: int, n: int, *, refused: bool) -> None:
+    def stored(self, conversation: int, n: int) -> None:
+        """Everything up to `n` is stored. What was held up for one of these numbers goes on: the
+        message came twice, and the client will not send it again."""
+        stalled = self._stalled
+        if stalled and stalled.get(conversation, (n + 1, False))[0] <= n:
+            del stalled[conversation]
+
+    def held_from(self, conversation: int) -> int:
+        """The message that must come again before any later one; 0: none."""
+        return self._stalled.get(conversation, (0, 0))[0] if self._stalled else 0
+
+    def _hold(self, conversation: int, n: int, why: int) -> None:
         stalled = self._stalled
         if stalled is None:
             stalled = self._stalled = {}
         held = stalled.get(conversation)
         if held is None or n <= held[0]:
-            stalled[conversation] = (n, refused)
+            stalled[conversation] = (n, why)
 
     def _check_early(self, frame: UpFrame) -> Verdict:
         if self.phase is Phase.NEW and type(frame) is Hello:
@@ -166,9 +182,9 @@ class Session:
             return Error(conversation, n, Code.BAD_FRAME, "n counts from 1.", False)
         stalled = self._stalled
         if stalled:
-            first, refused = stalled.get(conversation, (n, False))
+            first, why = stalled.get(conversation, (n, _ROOM))
             if n > first:
-                return self._hole(send, first) if refused else self._busy(send, 100)
+                return self._hole(send, first) if why == _REFUSED else self._busy(send, 100, why)
             stalled.pop(conversation, None)
         if send.type not in (FROM_AGENT if self.agent else FROM_VISITOR):
             self.refuse(conversation, n)
@@ -177,16 +193,12 @@ class Session:
         if fault:
             self.refuse(conversation, n)
             return Error(conversation, n, Code.BAD_BODY, fault, False)
-        rate = self.limits.rate
-        # The wall clock can step back: that must not be charged to the client.
-        passed_ms = max(0, now_ms - self._topped_up_ms)
-        allowance = self._allowance + passed_ms * rate / 1000
-        self._topped_up_ms = now_ms
-        self._allowance = allowance = min(allowance, rate * _BURST_S)
-        if allowance < 1:
-            self.stall(conversation, n)
-            return self._busy(send, int((1 - allowance) / rate * 1000) + 1)
-        self._allowance = allowance - 1
+        wait_ms = self.sends.take(now_ms)
+        if not wait_ms and self.crowd is not None:
+            wait_ms = self.crowd.take(now_ms)
+        if wait_ms:
+            self._hold(conversation, n, _RATE)
+            return self._busy(send, wait_ms, _RATE)
         self._strikes = 0
         return None
 
@@ -194,8 +206,8 @@ class Session:
         text = f"Message {first} was refused; send another {first} before {send.n}."
         return Error(send.conversation, send.n, Code.HOLE, text, False, first)
 
-    def _busy(self, send: Send, retry_after_ms: int) -> Verdict:
-        self._strikes += 1
+    def _busy(self, send: Send, retry_after_ms: int, why: int) -> Verdict:
+        self._strikes += why == _RATE
         if self._strikes > _STRIKES:
             return Bye(Close.FLOODING, "Too many messages in spite of busy.", 60_000)
         return Busy(send.conversation, send.n, retry_after_ms)

@@ -4,6 +4,7 @@ Rule: what replay starts, it stops; its data lives in a temporary folder and goe
 """
 
 import asyncio
+import contextlib
 import json
 import os
 import re
@@ -14,7 +15,7 @@ import tempfile
 import urllib.error
 import urllib.request
 from pathlib import Path
-from typing import Any, Final
+from typing import IO, Any, Final
 
 from qingniao.errors import StartError
 
@@ -80,6 +81,8 @@ class OwnServer:
         self.url = ""
         self.password = ""
         self.process: asyncio.subprocess.Process | None = None
+        self.errors_to: Path | None = None
+        """A file for what it says on its standard error, instead of ours."""
         self._reader: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> "OwnServer":
@@ -95,10 +98,14 @@ class OwnServer:
         """Start and wait for `ready`. Raises `StartError` with what it printed."""
         environ = {k: v for k, v in os.environ.items() if not k.startswith("QINGNIAO_")}
         environ |= {"QINGNIAO_DATA": str(self.data), "QINGNIAO_PORT": str(port)} | self._settings
-        self.process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "qingniao", "serve", env=environ,
-            stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
-        )  # fmt: skip
+        with contextlib.ExitStack() as stack:
+            errors: int | IO[bytes] = asyncio.subprocess.STDOUT
+            if self.errors_to is not None:
+                errors = stack.enter_context(await asyncio.to_thread(self.errors_to.open, "ab"))
+            self.process = await asyncio.create_subprocess_exec(
+                sys.executable, "-m", "qingniao", "serve", env=environ,
+                stdout=asyncio.subprocess.PIPE, stderr=errors,
+            )  # fmt: skip
         output = self.process.stdout
         if output is None:
             raise StartError("The server's output cannot be read.")

@@ -10,7 +10,7 @@ import time
 from typing import Any, Final
 
 from qingniao.client import Client, NotTaken
-from qingniao.protocol.frames import Delta, DownFrame, Entry, EntryType, Page, State
+from qingniao.protocol.frames import Delta, DownFrame, Entry, EntryType, Page, State, Welcome
 from qingniao.replay.dialogues import Dialogue
 from qingniao.replay.house import Api
 
@@ -181,6 +181,8 @@ async def read_back(visitor: Visitor) -> list[Entry]:
     def hear(frame: DownFrame) -> None:
         if isinstance(frame, Page):
             entries.update({entry.seq: entry for entry in frame.entries})
+        # What was asked on a connection that broke is asked again on the next.
+        if isinstance(frame, Page | Welcome):
             paged.set()
 
     async with Client(visitor.url, token=visitor.token, on_frame=hear) as client:
@@ -191,5 +193,5 @@ async def read_back(visitor: Visitor) -> list[Entry]:
             client.history(visitor.conversation, before, 100)
             async with asyncio.timeout(30):
                 await paged.wait()
-            before = min(entries, default=1)
+            before = min(entries, default=before)
     return [entries[seq] for seq in sorted(entries)]

@@ -6,19 +6,22 @@ Owns that word; refuses to act on it. Rule: it is `"ok"` only while the log can 
 import asyncio
 import resource
 import time
+from collections import deque
 from collections.abc import Iterable
 from typing import Final
 
 from qingniao.chat.ports import MessageLog
 from qingniao.errors import StorageError
 from qingniao.log import get_logger
-from qingniao.metrics import Reading
+from qingniao.metrics import Histogram, Reading
 
 __all__ = ["Health"]
 
 _log: Final = get_logger("runtime")
 _READS_S: Final = 1.0
-_LOOK_S: Final = 0.5
+_LOOK_S: Final = 0.05
+_RECENT: Final = 200
+"""Looks, ten seconds' worth: a scrape must not miss what happened between two of them."""
 
 
 class Health:
@@ -28,7 +31,8 @@ class Health:
         self.state = "starting"
         """`"ok"`, or what is in the way: `"starting"`, `"draining"`, `"storage"`."""
         self._message_log = log
-        self._lag_ms = 0.0
+        self._recent: deque[float] = deque([0.0], maxlen=_RECENT)
+        self._late = Histogram(1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 5_000)
 
     async def keep_reads(self) -> None:
         """Store read marks; the second in which that fails is when the disk is known to be ill."""
@@ -47,10 +51,14 @@ class Health:
         while True:
             before = time.perf_counter()
             await asyncio.sleep(_LOOK_S)
-            self._lag_ms = max(0.0, (time.perf_counter() - before - _LOOK_S) * 1000)
+            late_ms = max(0.0, (time.perf_counter() - before - _LOOK_S) * 1000)
+            self._recent.append(late_ms)
+            self._late.observe(late_ms)
 
     def readings(self) -> Iterable[Reading]:
         """The process's own figures."""
-        yield "gauge", "loop_lag_ms", "How late the event loop was, last half second.", self._lag_ms
+        worst = max(self._recent)
+        yield "gauge", "loop_lag_ms", "How late the event loop was at worst in ten seconds.", worst
+        yield "histogram", "loop_late_ms", "How late it was, looked at every 50 ms.", self._late
         used = resource.getrusage(resource.RUSAGE_SELF)
         yield "counter", "cpu_seconds", "CPU used by this process.", used.ru_utime + used.ru_stime

@@ -65,14 +65,17 @@ class House:
         folder is there and can be written. Raises `StartError`."""
         config = self._config
         data = Path(config.data)
-        self.log = await asyncio.to_thread(RocksMessageLog, data / "messages")
+        self.log = await asyncio.to_thread(
+            RocksMessageLog, data / "messages", heads=config.storage.heads
+        )
         stack.push_async_callback(self.log.close)
         self.database = await Database.open(data / "qingniao.db")
         stack.push_async_callback(self.database.close)
         self.signer = Signer(await asyncio.to_thread(KeyRing.open, data / "keys"))
         self.blobs = FolderBlobs(data / "files")
         await asyncio.to_thread(self.blobs.open)
-        self.fanout, self.queue, self.presence = MemoryFanout(), MemoryWorkQueue(), MemoryPresence()
+        self.fanout, self.presence = MemoryFanout(), MemoryPresence()
+        self.queue = MemoryWorkQueue(config.workers.waiting)
         self.pipeline = Pipeline(self.log, self.fanout, self.queue, wall_ms, config.pipeline)
         self.users, self.sessions = Users(self.database), Sessions(self.database)
         self.visitors = Visitors(self.database, Arrivals())
@@ -87,7 +90,10 @@ class House:
         await self.learning.learn()
         await self._work()
         self.gateway = GatewayServer(self._gateway_services(), create_app(self._services()))
-        for source in (self.pipeline, self.gateway.hub, self._answering.dispatcher, self.health):
+        for source in (
+            self.pipeline, self.gateway, self.log, self.queue, self._answering.dispatcher,
+            self.health,
+        ):  # fmt: skip
             self.metrics.add(source.readings)
         return first
 
@@ -165,12 +171,15 @@ class House:
         return GatewayServices(
             log=self.log, pipeline=self.pipeline, fanout=self.fanout, presence=self.presence,
             authenticate=door.authenticate, clock=wall_ms, config=self._config.gateway,
-            wire=self._config.wire,
+            wire=self._config.wire, proxies=self._proxies(),
         )  # fmt: skip
+
+    def _proxies(self) -> frozenset[str]:
+        written = self._config.api.trusted_proxies.split(",")
+        return frozenset(address.strip() for address in written if address.strip())
 
     def _services(self) -> Services:
         api = self._config.api
-        proxies = frozenset(p.strip() for p in api.trusted_proxies.split(",") if p.strip())
         changes = Changes(self.log, self.pipeline, self.fanout, self.queue, self.presence)
         return Services(
             users=self.users,
@@ -196,7 +205,9 @@ class House:
             version=qingniao.__version__,
             web_root=_WEB_ROOT,
             file_bytes=self._config.wire.file_bytes,
-            trust=Trust(proxies=proxies, secure=self._config.public_url.startswith("https:")),
+            trust=Trust(
+                proxies=self._proxies(), secure=self._config.public_url.startswith("https:")
+            ),
             on_signed_out=changes.signed_out,
             on_user_changed=changes.user_changed,
             on_knowledge_changed=self.learning.request,

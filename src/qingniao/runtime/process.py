@@ -1,6 +1,6 @@
 """One process: what it needs of the machine, from the start until it is told to end.
 
-Owns signals, limits and the collector; refuses to know what is in the house. Rule: what is opened
+Owns limits and the collector; refuses to know what is in the house. Rule: what is opened
 is closed, in reverse order, whatever fails in between; every background task belongs to the one
 `TaskGroup` of `serve`.
 """
@@ -8,7 +8,6 @@ is closed, in reverse order, whatever fails in between; every background task be
 import asyncio
 import gc
 import resource
-import signal
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -17,12 +16,15 @@ from typing import Final
 from qingniao.config import Config
 from qingniao.errors import StartError
 from qingniao.log import get_logger
+from qingniao.runtime.ending import Ending
 from qingniao.runtime.house import House
 from qingniao.storage.first_run import FirstRun
 
 __all__ = ["Ready", "serve"]
 
 _log: Final = get_logger("runtime")
+_GRACE_S: Final = 2.5
+"""After the drain: for goodbyes and for closing the stores."""
 
 Ready = Callable[[str, FirstRun | None], None]
 """Called once with the URL, and the one-time password on the first start."""
@@ -36,10 +38,8 @@ async def serve(config: Config, ready: Ready) -> None:
         house = House(config)
         first = await house.open(stack)
         async with asyncio.TaskGroup() as tasks:
-            stop = asyncio.Event()
-            loop = asyncio.get_running_loop()
-            for number in (signal.SIGTERM, signal.SIGINT):
-                loop.add_signal_handler(number, stop.set)
+            ending = Ending(config.gateway.drain_ms / 1000 + _GRACE_S)
+            ending.listen()
             jobs = [tasks.create_task(job) for job in house.jobs()]
             url = await house.listen()
             # What lives from here on is small and short-lived; old objects need no more looks.
@@ -48,7 +48,7 @@ async def serve(config: Config, ready: Ready) -> None:
             gc.set_threshold(10_000, 50, 1_000)
             gc.enable()
             ready(url, first)
-            await stop.wait()
+            await ending.asked()
             _log.info("draining")
             await house.drain()
             for job in jobs:

@@ -18,7 +18,10 @@ from rocksdict import AccessType, DbClosedError, Rdict, RdictIter, WriteBatch, W
 from qingniao.chat.ports import Role
 from qingniao.errors import StorageError
 from qingniao.log import get_logger
-from qingniao.storage.message_keys import engine_options, entry_key, marks_prefix, start_error
+from qingniao.storage.message_keys import entry_key, marks_prefix, start_error
+from qingniao.storage.message_options import engine_options
+from qingniao.storage.message_runway import Runway
+from qingniao.storage.message_sync import LogSync
 
 __all__ = ["Engine"]
 
@@ -44,11 +47,12 @@ class Engine:
         self._on_reopened = on_reopened
         self._is_broken = False
         self._mend_at = 0.0
-        self._sync = WriteOptions()
-        self._sync.sync = True
-        self._lazy = WriteOptions()
+        self._options = WriteOptions()
+        self._runway = Runway(path)
+        self._sync = LogSync(path)
         # One writer thread: fsync must not hold up the loop, and batches must not overtake.
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="log-writer")
+        self._writer.submit(self._runway.open)  # the first write waits for it, the start does not
         self.is_closed = False
 
     def get(self, key: bytes) -> bytes | None:
@@ -94,8 +98,7 @@ class Engine:
             raise StorageError("The message log is closed.")
         await self.mend()
         loop = asyncio.get_running_loop()
-        options = self._sync if sync else self._lazy
-        writing = loop.run_in_executor(self._writer, self._db.write, batch, options)
+        writing = loop.run_in_executor(self._writer, self._write, batch, sync)
         try:
             # Cancelling the caller must not leave it unknown whether the batch is on disk.
             await asyncio.shield(writing)
@@ -103,8 +106,16 @@ class Engine:
             await asyncio.wait([writing])
             raise
         except Exception as exc:  # rocksdict raises bare Exception
+            # Also when only the sync failed: the system may have let go of what it could not write,
+            # and a second sync would say that all is well.
             self._is_broken = True
             raise StorageError(f"The message log cannot be written: {exc}") from exc
+
+    def _write(self, batch: WriteBatch, sync: bool) -> None:
+        self._runway.prepare(batch.size_in_bytes(), sync=sync)
+        self._db.write(batch, self._options)  # into the system's cache
+        if sync:
+            self._sync.sync()
 
     async def mend(self) -> None:
         """After a failed write the engine refuses every other: open it again. Raises
@@ -123,6 +134,7 @@ class Engine:
             raise StorageError(f"The message log cannot be written: {exc.strerror}.") from exc
         self._close_handle()  # it cannot write, so it may not be able to tidy up
         try:
+            # What is read from its log files is written to tables, and synced, before it opens.
             self._db = Rdict(str(self._path), engine_options())
         except Exception as exc:
             with contextlib.suppress(Exception):  # not even readable: the next try may be
@@ -131,6 +143,7 @@ class Engine:
                 )
             raise StorageError(f"The message log cannot be written: {exc}") from exc
         self._is_broken = False
+        self._writer.submit(self._runway.open)
         self._on_reopened()
         _log.info("log_mended")
 
@@ -141,6 +154,7 @@ class Engine:
         self._close_handle()  # what was promised is on disk already
 
     def _close_handle(self) -> None:
+        self._sync.close()
         try:
             self._db.close()
         except Exception as exc:

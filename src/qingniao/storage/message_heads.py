@@ -4,8 +4,10 @@ Owns the cache of heads and the marks; refuses to change where a conversation st
 it was read. Rule: what a head in here says is on disk, its read marks aside; what is being written
 takes its place only after the write.
 
-A head is written when the conversation changes hands and every so many entries; in between it is
-the snapshot folded with the entries after it, which keeps the bytes written per message low.
+A head is written when the conversation begins and every so many entries; in between it is the
+snapshot folded with the entries after it, which keeps the bytes written per message low. For the
+same reason a mark that is cleared stays on disk for a while: the next message of the conversation
+finds it there. After a crash it counts again, and its worker sees that nothing is owed.
 """
 
 from collections.abc import Iterable
@@ -21,10 +23,11 @@ from qingniao.chat.ports import Role
 from qingniao.storage.message_engine import Engine
 from qingniao.storage.message_keys import entry_of, head_key, mark_key, origin_of
 
-__all__ = ["HEADS_KEPT", "Heads", "owes"]
+__all__ = ["CLEARED_KEPT", "Heads", "owes"]
 
-HEADS_KEPT: Final = 20_000
-"""Heads in memory, about 1 KB each; the ones loaded first go first (policy: drop_oldest)."""
+CLEARED_KEPT: Final = 2_000
+"""Cleared marks of one role that are left on disk; above it the older half goes (policy:
+drop_oldest)."""
 
 _encode: Final = msgspec.msgpack.Encoder().encode
 _decode_head: Final = msgspec.msgpack.Decoder(Head).decode
@@ -42,13 +45,17 @@ def owes(head: Head, role: Role) -> bool:
 class Heads:
     """The heads of the conversations that were of interest last, and the marks of all."""
 
-    def __init__(self, engine: Engine, snapshot_every: int) -> None:
+    def __init__(self, engine: Engine, snapshot_every: int, kept: int) -> None:
         self._engine = engine
         self._snapshot_every = snapshot_every
+        self._kept = kept
         self._heads: dict[int, Head] = {}
         self._snapshots: dict[int, int] = {}
         self._unsaved: set[int] = set()
-        self.marks = {role: engine.marks(role) for role in Role}
+        self.writing: dict[int, Head] = {}
+        """Conversations whose latest entries are in the engine and may not be on disk: what is not
+        in memory of them must not be read yet."""
+        self._read_marks()
 
     def __len__(self) -> int:
         return len(self._heads)
@@ -56,7 +63,7 @@ class Heads:
     def find(self, conversation: int) -> Head | None:
         """The head, from memory or from disk; `None` if nothing was ever said."""
         head = self._heads.get(conversation)
-        if head is None:
+        if head is None and conversation not in self.writing:
             head = self._load(conversation)
             if head is not None:
                 self._heads[conversation] = head
@@ -81,13 +88,17 @@ class Heads:
             before = self._heads.get(conversation)
             is_new = before is None or before.visitor_name != head.visitor_name
             since = head.last - self._snapshots.get(conversation, 0)
-            if is_new or before.status is not head.status or since >= self._snapshot_every:  # type: ignore[union-attr]
+            if is_new or since >= self._snapshot_every:
                 batch.put(head_key(conversation), _encode(head))
                 saved.add(conversation)
             for role, marks in self.marks.items():
                 if conversation not in marks and owes(head, role):
                     marked.append((role, conversation))
-                    batch.put(mark_key(role, conversation), b"")
+                    if conversation in self._cleared[role]:
+                        # From here on it is not cleared: nobody may take it off the disk.
+                        del self._cleared[role][conversation]
+                    else:
+                        batch.put(mark_key(role, conversation), b"")
         return saved, marked
 
     def install(
@@ -113,6 +124,20 @@ class Heads:
         self._heads[conversation] = head
         if is_saved:
             self._snapshots[conversation] = head.last
+
+    def clear(self, role: Role, conversation: int) -> None:
+        """`role` owes it nothing any more."""
+        self.marks[role].discard(conversation)
+        self._cleared[role][conversation] = None
+
+    def put_cleared(self, batch: WriteBatch, keep: int = CLEARED_KEPT) -> None:
+        """Put the end of cleared marks, if there are more than `keep`. If the batch is not written
+        they come back with the next start."""
+        for role, cleared in self._cleared.items():
+            if len(cleared) > keep:
+                for conversation in list(cleared)[: len(cleared) - keep // 2]:
+                    del cleared[conversation]
+                    batch.delete(mark_key(role, conversation))
 
     def mark_read(self, conversation: int, *, agent: bool, seq: int) -> tuple[int, int] | None:
         """See `MessageLog.mark_read`."""
@@ -148,21 +173,26 @@ class Heads:
             self._heads.pop(conversation, None)
             self._snapshots.pop(conversation, None)
             self._unsaved.discard(conversation)
-        self.marks = {role: self._engine.marks(role) for role in Role}
+        self._read_marks()
 
     def reload_all(self) -> None:
         """The same for everything in memory."""
+        self.writing = {}
         self.reload(list(self._heads))
 
     def evict(self) -> None:
         """Keep the bound."""
-        surplus = len(self._heads) - HEADS_KEPT
+        surplus = len(self._heads) - self._kept
         if surplus <= 0:
             return
-        for conversation in list(self._heads)[: surplus + HEADS_KEPT // 10]:
-            if conversation not in self._unsaved:
+        for conversation in list(self._heads)[: surplus + self._kept // 10]:
+            if conversation not in self._unsaved and conversation not in self.writing:
                 del self._heads[conversation]
                 self._snapshots.pop(conversation, None)
+
+    def _read_marks(self) -> None:
+        self.marks = {role: self._engine.marks(role) for role in Role}
+        self._cleared: dict[Role, dict[int, None]] = {role: {} for role in Role}
 
     def _load(self, conversation: int) -> Head | None:
         stored = self._engine.get(head_key(conversation))

@@ -1,4 +1,4 @@
-"""How the message log lies in RocksDB: its keys, its records, its options, what can be in the way.
+"""How the message log lies in RocksDB: its keys, its records, what can be in the way.
 
 Owns the layout on disk, for the other three files of the log; refuses to hold any state.
 Rule: what is on somebody's disk keeps its meaning; new kinds of keys get a letter of their own.
@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Final
 
 import msgspec
-from rocksdict import Options
 
 from qingniao.chat.ports import Role
 from qingniao.errors import StartError
@@ -23,7 +22,6 @@ from qingniao.protocol.frames import Entry
 
 __all__ = [
     "device_key",
-    "engine_options",
     "entry_key",
     "entry_of",
     "frame_of",
@@ -84,18 +82,6 @@ def origin_of(record: bytes) -> tuple[str, int]:
 def marks_prefix(role: Role) -> bytes:
     """What the keys of a role's marks begin with; the conversation follows."""
     return b"m" + _ROLES[role]
-
-
-def engine_options() -> Options:
-    """How the engine is opened."""
-    chosen = Options(raw_mode=True)
-    chosen.create_if_missing(True)
-    chosen.set_max_open_files(256)
-    chosen.set_keep_log_file_num(2)
-    chosen.set_max_log_file_size(1 << 20)
-    chosen.set_write_buffer_size(32 << 20)
-    chosen.set_max_total_wal_size(128 << 20)
-    return chosen
 
 
 def start_error(path: Path, exc: Exception) -> StartError:

@@ -10,7 +10,7 @@ for a message that comes again after months is still a repeat.
 """
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -21,6 +21,7 @@ from qingniao.chat.head import DEVICES_KEPT, Head, fold
 from qingniao.chat.intake import Decision, Intent, Message, Rename, decide
 from qingniao.chat.ports import Role
 from qingniao.errors import StorageError
+from qingniao.metrics import Reading
 from qingniao.protocol.codes import Code
 from qingniao.protocol.frames import Entry
 from qingniao.storage.message_engine import Engine
@@ -30,14 +31,15 @@ from qingniao.storage.message_keys import (
     entry_key,
     entry_of,
     frame_of,
-    mark_key,
     record_of,
 )
 
-__all__ = ["SNAPSHOT_EVERY", "RocksMessageLog"]
+__all__ = ["HEADS_KEPT", "SNAPSHOT_EVERY", "RocksMessageLog"]
 
-SNAPSHOT_EVERY: Final = 16
-"""Entries after which a head is written although the conversation did not change hands."""
+HEADS_KEPT: Final = 20_000
+"""Heads in memory, when nobody says another number."""
+SNAPSHOT_EVERY: Final = 32
+"""Entries after which a head is written again."""
 
 _encode: Final = msgspec.msgpack.Encoder().encode
 _decode_device: Final = msgspec.msgpack.Decoder(tuple[int, int]).decode
@@ -46,12 +48,13 @@ _decode_device: Final = msgspec.msgpack.Decoder(tuple[int, int]).decode
 class RocksMessageLog:
     """`chat.ports.MessageLog` for one process. Open it once per data folder."""
 
-    def __init__(self, path: Path, *, snapshot_every: int = SNAPSHOT_EVERY) -> None:
+    def __init__(
+        self, path: Path, *, snapshot_every: int = SNAPSHOT_EVERY, heads: int = HEADS_KEPT
+    ) -> None:
         """Raises `StartError` when the folder is in use, read-only, full or damaged."""
         # A failed batch may be on disk after all: its senders send again and are acked.
         self._engine = Engine(path, on_reopened=lambda: self._heads.reload_all())
-        self._heads = Heads(self._engine, snapshot_every)
-        self._in_flight: dict[int, Head] = {}
+        self._heads = Heads(self._engine, snapshot_every, heads)
 
     async def commit(self, intents: Sequence[Intent], now_ms: int) -> list[Decision]:
         """See `MessageLog.commit`. Decides on the caller's thread, writes on the writer's."""
@@ -61,14 +64,15 @@ class RocksMessageLog:
         decisions = [self._append(batch, touched, intent, now_ms) for intent in intents]
         saved, marked = self._heads.put(batch, touched)
         if not batch.is_empty():
-            self._in_flight = touched
+            # Stays so after a failure, until the engine was opened again.
+            self._heads.writing = touched
             try:
                 await self._engine.write(batch, sync=True)
             except asyncio.CancelledError:
+                self._heads.writing = {}
                 self._heads.reload(touched)
                 raise
-            finally:
-                self._in_flight = {}
+            self._heads.writing = {}
         self._heads.install(touched, saved, marked)
         return decisions
 
@@ -145,11 +149,17 @@ class RocksMessageLog:
 
     async def read(self, conversation: int, after: int, limit: int) -> list[bytes]:
         """See `MessageLog.read`."""
-        return [frame_of(record) for record in self._engine.records(conversation, after, limit)]
+        return [frame_of(record) for record in self._records(conversation, after, limit)]
 
     async def entries(self, conversation: int, after: int, limit: int) -> list[Entry]:
         """See `MessageLog.entries`."""
-        return [entry_of(r) for r in self._engine.records(conversation, after, limit)]
+        return [entry_of(record) for record in self._records(conversation, after, limit)]
+
+    def _records(self, conversation: int, after: int, limit: int) -> Iterator[bytes]:
+        """What is on disk: the engine shows what it was given before that, the head does not."""
+        head = self._heads.find(conversation)
+        known = head.last - after if head is not None else 0
+        return self._engine.records(conversation, after, min(limit, known))
 
     def mark_read(self, conversation: int, *, agent: bool, seq: int) -> tuple[int, int] | None:
         """See `MessageLog.mark_read`."""
@@ -179,17 +189,21 @@ class RocksMessageLog:
         marks = self._heads.marks[role]
         for conversation, seq in seen:
             # What is being written may fail or not: the mark stays if either owes the work.
-            heads = (self._heads.find(conversation), self._in_flight.get(conversation))
+            heads = (self._heads.find(conversation), self._heads.writing.get(conversation))
             newer = any(
                 head.last > seq if role is Role.INDEX else owes(head, role)
                 for head in heads
                 if head is not None
             )
             if conversation in marks and not newer:
-                marks.discard(conversation)
-                batch.delete(mark_key(role, conversation))
+                self._heads.clear(role, conversation)
+        self._heads.put_cleared(batch)
         if not batch.is_empty():
             await self._engine.write(batch, sync=False)
+
+    def readings(self) -> Iterable[Reading]:
+        """For `metrics`."""
+        yield "gauge", "heads", "Conversations whose state is in memory.", len(self._heads)
 
     async def close(self) -> None:
         """See `MessageLog.close`."""
@@ -197,5 +211,9 @@ class RocksMessageLog:
             return
         try:
             await self.flush_reads()
+            batch = WriteBatch(raw_mode=True)
+            self._heads.put_cleared(batch, keep=0)
+            if not batch.is_empty():
+                await self._engine.write(batch, sync=False)
         finally:
             self._engine.close()

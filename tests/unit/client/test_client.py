@@ -47,7 +47,7 @@ async def test_what_was_unacked_is_sent_again_after_a_drop(house: GatewayHouse) 
         await client.send(7, "先")
         await house.stop_intake()
         waiting = [client.post(7, f"{n}") for n in range(5)]
-        await until(lambda: len(house.pipeline._waiting) == 5)
+        await until(lambda: house.pipeline.depth == 5)
         client.drop()
         await until(lambda: client.connects == 2)
         house.resume_intake()
@@ -139,7 +139,7 @@ async def test_waiting_message_ends_when_told_to_stop(house: GatewayHouse) -> No
         await client.ready()
         await house.stop_intake()
         waiting = client.post(7, "等")
-        await until(lambda: len(house.pipeline._waiting) == 1)
+        await until(lambda: house.pipeline.depth == 1)
         (connection,) = house.hub.connections
         connection.bye(Bye(Close.SIGNED_OUT, "This session has ended."))
         with pytest.raises(Closed, match="ended"):

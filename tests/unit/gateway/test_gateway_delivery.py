@@ -266,7 +266,7 @@ async def test_entry_whose_ack_went_to_a_dead_connection_is_told_to_the_new_one(
     await said(visitor, 1)
     await house.stop_intake()
     await say(visitor, 2)
-    await until(lambda: len(house.pipeline._waiting) == 1)
+    await until(lambda: house.pipeline.depth == 1)
     visitor.socket.transport.abort()
     back = await house.greet("v:7", cursors=[(7, 1)])
     house.resume_intake()

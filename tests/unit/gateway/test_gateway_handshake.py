@@ -7,7 +7,7 @@ import msgspec
 import pytest
 from gateway_house import JSON, MSGPACK, GatewayHouse, until
 from websockets.exceptions import ConnectionClosed, InvalidStatus
-from websockets.frames import Frame, Opcode
+from websockets.frames import CloseCode, Frame, Opcode
 
 from qingniao.gateway.ports import Who
 from qingniao.protocol.codec import Codec
@@ -87,18 +87,18 @@ async def _feed(raw: Any, *frames: Frame) -> None:
         raw.socket.transport.write(frame.serialize(mask=True))
 
 
-async def test_message_inside_a_message_is_malformed(house: GatewayHouse) -> None:
+async def test_message_inside_a_message_breaks_the_protocol(house: GatewayHouse) -> None:
     raw = await house.greet("v:7")
     await _feed(
         raw, Frame(Opcode.BINARY, b"\x92", fin=False), Frame(Opcode.BINARY, b"\x92\x09\x01")
     )
-    assert await raw.closed() == Close.MALFORMED
+    assert await raw.closed() == CloseCode.PROTOCOL_ERROR
 
 
-async def test_continuation_of_nothing_is_malformed(house: GatewayHouse) -> None:
+async def test_continuation_of_nothing_breaks_the_protocol(house: GatewayHouse) -> None:
     raw = await house.greet("v:7")
     await _feed(raw, Frame(Opcode.CONT, b"\x92\x09\x01"))
-    assert await raw.closed() == Close.MALFORMED
+    assert await raw.closed() == CloseCode.PROTOCOL_ERROR
 
 
 async def test_broken_websocket_frame_ends_the_connection_only(house: GatewayHouse) -> None:
@@ -157,7 +157,7 @@ async def test_text_in_the_binary_subprotocol_is_malformed(house: GatewayHouse) 
 async def test_invalid_utf8_in_the_text_subprotocol_closes(house: GatewayHouse) -> None:
     raw = await house.greet("v:7", codec=JSON)
     await _feed(raw, Frame(Opcode.TEXT, b'[4,7,1,1,"\xff"]'))
-    assert await raw.closed() == Close.MALFORMED
+    assert await raw.closed() == CloseCode.INVALID_DATA
 
 
 @pytest.mark.parametrize("garbage", [b"", b"\xc1", b"\x93", b"\x80", b"GET / HTTP/1.1"])

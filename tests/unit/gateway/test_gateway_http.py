@@ -184,7 +184,7 @@ async def test_stopping_stores_and_acks_what_was_taken(house: GatewayHouse) -> N
     await house.stop_intake()
     for n in range(1, 11):
         await visitor.say(Send(7, n, EntryType.TEXT, f"{n}"))
-    await until(lambda: len(house.pipeline._waiting) == 10)
+    await until(lambda: house.pipeline.depth == 10)
     house.resume_intake()
     await house.server.close()
     assert await visitor.closed() == Close.SHUTDOWN
@@ -196,7 +196,7 @@ async def test_stopping_does_not_wait_for_ever(build_house: Any) -> None:
     visitor = await house.greet("v:7")
     await house.stop_intake()
     await visitor.say(Send(7, 1, EntryType.TEXT, "在吗"))
-    await until(lambda: len(house.pipeline._waiting) == 1)
+    await until(lambda: house.pipeline.depth == 1)
     async with asyncio.timeout(2):
         await house.server.close()
         await house.server.close()

@@ -259,6 +259,16 @@ def test_first_stalled_message_is_the_one_waited_for() -> None:
     assert isinstance(session.check(_text(5), NOW), Busy)
 
 
+def test_nothing_waits_for_a_number_that_is_stored() -> None:
+    session = _visitor()
+    session.stall(7, 4)
+    session.stored(7, 3)
+    assert isinstance(session.check(_text(5), NOW), Busy)
+    session.stored(7, 4)
+    assert session.check(_text(5), NOW) is None
+    session.stored(7, 5)
+
+
 def test_what_follows_a_refused_message_is_a_hole_until_its_number_is_used() -> None:
     # The client gives a refused number to the next message. An answer about the *content* of
     # what was sent under the old numbers would then hit the wrong message.

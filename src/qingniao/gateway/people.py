@@ -1,0 +1,98 @@
+"""Who is connected, and with how many devices. Owns the one allowance that each of them has.
+
+Rule: a device is connected once; the earlier connection gives way.
+"""
+
+from typing import TYPE_CHECKING
+
+from qingniao.bus.base import Attendance, Whisper
+from qingniao.gateway.ports import GatewayServices, Who
+from qingniao.protocol.allowance import Allowance
+from qingniao.protocol.codec import MSGPACK
+from qingniao.protocol.codes import Close
+from qingniao.protocol.frames import Bye, State
+
+if TYPE_CHECKING:
+    from qingniao.gateway.connection import Connection
+
+__all__ = ["People"]
+
+_TOO_MANY_MS = 60_000
+
+
+class _Person:
+    """One visitor or agent. `connections` are few: a list is smaller than anything quicker."""
+
+    __slots__ = ("connections", "sends")
+
+    def __init__(self, sends: Allowance) -> None:
+        self.connections: list[Connection] = []
+        self.sends = sends
+
+
+class People:
+    """Everybody on this node. Bounded by the connections, and each by `connections_each`."""
+
+    def __init__(self, services: GatewayServices) -> None:
+        self._services = services
+        self._people: dict[str, _Person] = {}
+
+    def greet(self, connection: "Connection", who: Who) -> bool:
+        """Make its session theirs; False when they have too many: then it was sent away."""
+        services, session = self._services, connection.session
+        key = _key(who.visitor, who.agent)
+        person = self._people.get(key)
+        if person is None:
+            limits = session.limits
+            if who.agent:
+                limits = services.wire.limits(agent=True)
+            person = self._people[key] = _Person(Allowance(limits.rate, services.clock()))
+        earlier = [c for c in person.connections if c.session.device == session.device]
+        if not earlier and len(person.connections) >= services.config.connections_each:
+            text = "Too many connections of the same person; close some."
+            connection.bye(Bye(Close.OVERLOADED, text, _TOO_MANY_MS))
+            return False
+        if who.agent:
+            session.limits = services.wire.limits(agent=True)
+            session.become_agent(who.agent, who.name, person.sends)
+            connection.signed_in = who.session
+        else:
+            session.become_visitor(who.visitor, who.conversation, person.sends)
+        person.connections.append(connection)
+        for replaced in earlier:
+            replaced.bye(Bye(Close.REPLACED, "The same device connected again.", 1_000))
+        return True
+
+    def here(self, connection: "Connection") -> None:
+        """It was welcomed: others may know."""
+        connection.is_present = True
+        self._tell(connection, came=True)
+
+    def leave(self, connection: "Connection") -> None:
+        """The socket is gone."""
+        key = _key(connection.session.visitor, connection.session.agent)
+        person = self._people.get(key)
+        if person is not None and connection in person.connections:
+            person.connections.remove(connection)
+            if not person.connections:
+                del self._people[key]
+        if connection.is_present:
+            connection.is_present = False
+            self._tell(connection, came=False)
+
+    def _tell(self, connection: "Connection", *, came: bool) -> None:
+        session = connection.session
+        presence, fanout = self._services.presence, self._services.fanout
+        who = _key(session.visitor, session.agent)
+        changed = presence.enter(who) if came else presence.leave(who)
+        if changed and session.agent:
+            fanout.publish(Attendance(session.agent, came))
+        elif changed:
+            frame = MSGPACK.encode(State(session.conversation, {"online": came}))
+            fanout.publish(
+                Whisper(session.conversation, frame, "agents", droppable=False, lists=True)
+            )
+
+
+def _key(visitor: str, agent: int) -> str:
+    return f"a:{agent}" if agent else f"v:{visitor}"

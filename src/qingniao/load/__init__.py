@@ -1,0 +1,1 @@
+"""LOAD. Many connections at a set pace: what a server can take, measured without flattering it."""
