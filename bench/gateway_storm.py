@@ -37,6 +37,8 @@ SETTINGS: Final = {
     "QINGNIAO_LOG_LEVEL": "error",
     # One connection speaks in a hundred conversations here: no person types that fast.
     "QINGNIAO_WIRE_AGENT_RATE": "1000",
+    # And one agent has all of them.
+    "QINGNIAO_GATEWAY_CONNECTIONS_EACH": "1000",
 }
 """The server's. What limits handshakes stays as it comes: clients know how to wait."""
 _CLIENTS: Final = (9_900, 100)
