@@ -37,6 +37,8 @@ SETTINGS: Final = {
     "QINGNIAO_LOG_LEVEL": "error",
     "QINGNIAO_WIRE_RATE": "1000000",
     "QINGNIAO_WIRE_AGENT_RATE": "1000000",
+    # One agent has all conversations here, each on a connection of its own.
+    "QINGNIAO_GATEWAY_CONNECTIONS_EACH": "1000",
 }
 _TINY: Final = {"QINGNIAO_PIPELINE_WAITING": "1024"}
 _PAIRS: Final = 500

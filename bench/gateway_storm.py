@@ -4,7 +4,7 @@
 messages a second either way. First the generator aborts every socket with RST; then the server is
 killed with SIGKILL and started again on the same port and data. Clients return as ours do: full
 jitter from 0.2 s, doubled with every refusal up to 10 s, cursors in `hello`, everything unacked
-again under the same number; they come from eight addresses. `resumed_s` is the time from the cut
+again under the same number; they come from 250 addresses. `resumed_s` is the time from the cut
 until the last client is welcome, holds everything said before its welcome, and has everything acked
 that it had said before the cut; messages go on being said meanwhile. The floor: the bare C server
 under the same cut, with nothing to catch up.
@@ -37,6 +37,8 @@ SETTINGS: Final = {
     "QINGNIAO_LOG_LEVEL": "error",
     # One connection speaks in a hundred conversations here: no person types that fast.
     "QINGNIAO_WIRE_AGENT_RATE": "1000",
+    # And one agent has all of them.
+    "QINGNIAO_GATEWAY_CONNECTIONS_EACH": "1000",
 }
 """The server's. What limits handshakes stays as it comes: clients know how to wait."""
 _CLIENTS: Final = (9_900, 100)

@@ -1,20 +1,25 @@
 """Bytes on the wire for one message and its ack: our frames beside JSON and beside HTTP.
 
 Counted on real sockets through a byte-counting relay on loopback: a message of 120 bytes of text
-from a visitor whose conversation a person has, up and down, with the answer that says it is stored.
-HTTP is the same message as a POST with a browser's headers, no cookies, to a plain server.
+from a visitor whose conversation a person has, and the answer that says it is stored; what the
+agent gets of it is `entry_bytes`. HTTP is the same message posted by a real Chromium, with `fetch`
+from a page of another origin, a bearer token and no cookie, over a connection that is kept; its
+answer has the headers of our own HTTP interface (`wire/http_side.py`). The preflight, which a
+browser repeats every two hours, is `http_preflight_bytes` and not in the figure;
+`http_json_bare_bytes` is a client that sends only the headers that are needed. Where no Chromium
+can be driven the browser's headers come from a list, and `http_client` says so.
 """
 
 import asyncio
-import http.client
-import json
+import sys
+import tempfile
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
-from typing import Final
+from pathlib import Path
+from typing import Any, Final
 
 from bench.run import Goal
+from bench.wire.http_side import answering, browser_posts, has_chromium, page, plain_posts
 from qingniao.client import Client
 from qingniao.protocol.codec import JSON, MSGPACK, Codec
 from qingniao.replay.house import Api, OwnServer
@@ -25,135 +30,143 @@ GOALS: Final = {"ours_percent_of_http": Goal("<=", 12)}
 
 TEXT: Final = "您好，请问上周买的外套可以换大一码吗？吊牌还在，没有穿过，谢谢您。" + "x" * 21
 _MESSAGES: Final = 50
-_BROWSER: Final = {
-    "Host": "chat.example.com",
-    "User-Agent": "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 "
-    "(KHTML, like Gecko) Chrome/142.0.0.0 Safari/537.36",
-    "Accept": "application/json, text/plain, */*",
-    "Accept-Language": "zh-CN,zh;q=0.9,en;q=0.8",
-    "Accept-Encoding": "gzip, deflate, br, zstd",
-    "Content-Type": "application/json",
-    "Origin": "https://shop.example.com",
-    "Referer": "https://shop.example.com/products/1041",
-    "Sec-Fetch-Dest": "empty",
-    "Sec-Fetch-Mode": "cors",
-    "Sec-Fetch-Site": "cross-site",
-    "Authorization": "Bearer AXYBAAAAAAAAA-lr8R44eTZ0dzljanhwOHp0riS1hGkZyjrN9_pxYvoDoQ",
-    "sec-ch-ua": '"Chromium";v="142", "Not_A Brand";v="99"',
-    "sec-ch-ua-mobile": "?0",
-    "sec-ch-ua-platform": '"Windows"',
-}
-
-
-def measure(quick: bool) -> Mapping[str, object]:
-    """Bytes a message, up and down together."""
-    assert len(TEXT.encode()) == 120
-    ours, as_json = asyncio.run(_websockets())
-    over_http = _http()
-    return {
-        "ours_bytes": ours,
-        "websocket_json_bytes": as_json,
-        "http_json_bytes": over_http,
-        "ours_percent_of_http": round(ours / over_http * 100, 1),
-        "text_bytes": len(TEXT.encode()),
-        "messages": _MESSAGES,
-    }
 
 
 class _Counter:
+    """What went through a relay, each way."""
+
     def __init__(self) -> None:
-        self.bytes = 0
+        self.up = self.down = 0
+
+    def since(self, before: tuple[int, int]) -> tuple[float, float]:
+        """Bytes a message since then: up, down."""
+        up, down = self.up - before[0], self.down - before[1]
+        return round(up / _MESSAGES, 1), round(down / _MESSAGES, 1)
+
+    def now(self) -> tuple[int, int]:
+        """Up, down."""
+        return self.up, self.down
+
+
+def measure(quick: bool) -> Mapping[str, object]:
+    """Bytes a message, up and down together; the parts beside them."""
+    assert len(TEXT.encode()) == 120
+    ours, entry, as_json = asyncio.run(_websockets())
+    over_http = asyncio.run(_http())
+    up, down = over_http["up"], over_http["down"]
+    total = round(sum(ours), 1)
+    return {
+        "ours_bytes": total,
+        "ours_send_bytes": ours[0],
+        "ours_ack_bytes": ours[1],
+        "entry_bytes": entry,
+        "websocket_json_bytes": round(sum(as_json), 1),
+        "http_json_bytes": round(up + down, 1),
+        "http_request_bytes": up,
+        "http_answer_bytes": down,
+        "http_preflight_bytes": over_http["preflight"],
+        "http_json_bare_bytes": over_http["bare"],
+        "http_client": over_http["client"],
+        "ours_percent_of_http": round(total / (up + down) * 100, 1),
+        "ours_percent_of_bare_http": round(total / over_http["bare"] * 100, 1),
+        "text_bytes": len(TEXT.encode()),
+        "messages": _MESSAGES,
+    }
 
 
 @asynccontextmanager
 async def _relay(port: int, counter: _Counter) -> AsyncIterator[int]:
     """A port that passes everything on to `port` and counts it, both ways."""
 
-    async def pipe(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        while data := await reader.read(65_536):
-            counter.bytes += len(data)
-            writer.write(data)
-        writer.close()
+    under_way: set[asyncio.Task[None]] = set()
+
+    async def pipe(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, name: str) -> None:
+        try:
+            while data := await reader.read(65_536):
+                setattr(counter, name, getattr(counter, name) + len(data))
+                writer.write(data)
+        except ConnectionError:
+            pass  # one side has gone: so does the other
+        finally:
+            writer.close()
 
     async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         there, back = await asyncio.open_connection("127.0.0.1", port)
-        await asyncio.gather(pipe(reader, back), pipe(there, writer), return_exceptions=True)
+        for ends in ((reader, back, "up"), (there, writer, "down")):
+            task = asyncio.create_task(pipe(*ends))
+            under_way.add(task)
+            task.add_done_callback(under_way.discard)
 
     server = await asyncio.start_server(accept, "127.0.0.1", 0)
-    async with server:
+    try:
         yield server.sockets[0].getsockname()[1]
+    finally:
+        server.close()
+        for task in list(under_way):
+            task.cancel()
+        await asyncio.gather(*under_way, return_exceptions=True)
+        await asyncio.sleep(0.05)  # one turn of the loop closes the sockets
 
 
-async def _websockets() -> tuple[float, float]:
+async def _websockets() -> tuple[tuple[float, float], float, tuple[float, float]]:
     async with OwnServer({"QINGNIAO_LOG_LEVEL": "error", "QINGNIAO_WIRE_RATE": "1000"}) as server:
         api = Api(server.url)
         await api.sign_in("admin", server.password, "bench-bench-7391")
-        return await _with(MSGPACK, server, api), await _with(JSON, server, api)
+        ours, entry = await _with(MSGPACK, server, api)
+        as_json, _ = await _with(JSON, server, api)
+        return ours, entry, as_json
 
 
-async def _with(codec: Codec, server: OwnServer, api: Api) -> float:
-    counter = _Counter()
+async def _with(codec: Codec, server: OwnServer, api: Api) -> tuple[tuple[float, float], float]:
+    """Bytes a message: up and down at the visitor's, and down at the agent's."""
+    visitors, agents = _Counter(), _Counter()
     token, conversation = await api.visitor()
-    async with _relay(int(server.url.rpartition(":")[2]), counter) as port:
-        url = f"http://127.0.0.1:{port}"
-        async with (
-            Client(url, token=token, codec=codec) as visitor,
-            Client(server.url, token=api.ticket) as agent,
-        ):
-            await visitor.ready()
-            await agent.ready()
-            await visitor.send(conversation, "在吗")
-            await agent.send(conversation, "您好")
-            await asyncio.sleep(0.5)  # what else was on its way has come
-            before = counter.bytes
-            for _ in range(_MESSAGES):
-                await visitor.send(conversation, TEXT)
-            return round((counter.bytes - before) / _MESSAGES, 1)
+    port = int(server.url.rpartition(":")[2])
+    async with (
+        _relay(port, visitors) as visitors_port,
+        _relay(port, agents) as agents_port,
+        Client(f"http://127.0.0.1:{visitors_port}", token=token, codec=codec) as visitor,
+        Client(f"http://127.0.0.1:{agents_port}", token=api.ticket, codec=codec) as agent,
+    ):
+        await visitor.ready()
+        await agent.ready()
+        await visitor.send(conversation, "在吗")
+        agent.follow(conversation)
+        await agent.send(conversation, "您好")
+        await asyncio.sleep(0.5)  # what else was on its way has come
+        at_visitor, at_agent = visitors.now(), agents.now()
+        for _ in range(_MESSAGES):
+            await visitor.send(conversation, TEXT)
+        counted = visitors.since(at_visitor)
+        await asyncio.sleep(0.3)
+        return counted, agents.since(at_agent)[1]
 
 
-class _Stores(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
+async def _http() -> dict[str, Any]:
+    counter, bare = _Counter(), _Counter()
+    with tempfile.TemporaryDirectory() as empty:
+        async with answering(Path(empty)) as server, _relay(server, counter) as port:
+            async with _relay(server, bare) as bare_port:
+                await asyncio.to_thread(plain_posts, bare_port, _MESSAGES, TEXT, headers=False)
+            before = counter.now()
+            if has_chromium():
 
-    def do_POST(self) -> None:
-        self.rfile.read(int(self.headers["Content-Length"]))
-        body = b'{"id":"0193f0c2-5f0e-7c4e-9d0a-3f6f0d9b2a11","seq":9,"time":1795500000000}'
-        self.send_response(201)
-        self.send_header("Content-Type", "application/json; charset=utf-8")
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
+                async def mark() -> None:
+                    nonlocal before
+                    before = counter.now()
 
-    def log_message(self, *_: object) -> None:
-        """Silent."""
-
-
-def _http() -> float:
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _Stores)
-    Thread(target=server.serve_forever, daemon=True).start()
-    try:
-        return asyncio.run(_posted(server.server_address[1]))
-    finally:
-        server.shutdown()
-
-
-async def _posted(port: int) -> float:
-    counter = _Counter()
-    async with _relay(port, counter) as relay:
-        await asyncio.to_thread(_post, relay)
-    return round(counter.bytes / _MESSAGES, 1)
-
-
-def _post(port: int) -> None:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
-    for number in range(_MESSAGES):
-        message = {
-            "conversation": 1041,
-            "client_id": f"0193f0c2-5f0e-7c4e-9d0a-{number:012x}",
-            "type": "text",
-            "text": TEXT,
-        }
-        connection.request(
-            "POST", "/api/messages", json.dumps(message, ensure_ascii=False).encode(), _BROWSER
-        )
-        connection.getresponse().read()
-    connection.close()
+                async with page() as shop:
+                    version = await browser_posts(shop, port, _MESSAGES, TEXT, mark)
+                client = f"Chromium {version}"
+            else:
+                print("No Chromium can be driven here: its headers are a list.", file=sys.stderr)
+                await asyncio.to_thread(plain_posts, port, _MESSAGES, TEXT, headers=True)
+                client = "a list of headers"
+            up, down = counter.since(before)
+    return {
+        "up": up,
+        "down": down,
+        "preflight": round(sum(before) - up - down) if sum(before) else 0,
+        "bare": round(sum(bare.since((0, 0))), 1),
+        "client": client,
+    }

@@ -1,7 +1,8 @@
 """What an engine really gives the disk: the sectors of a block device that nobody else uses.
 
 Owns a file system in a file, mounted over a loop device, and its counter. It counts everything:
-data, logs, compaction, checkpoints, and the file system's own journal. Rule: before a figure is
+data, logs, compaction, checkpoints, and the file system's own journal. The device has the sectors
+of the disk beneath it, so that nobody writes less than the disk would. Rule: before a figure is
 taken, everything that is still in memory is written.
 
 `/proc/PID/io` would need no root, and is wrong on new kernels: it adds the whole of a large page of
@@ -19,7 +20,7 @@ from typing import Final
 
 from qingniao.errors import StartError
 
-__all__ = ["Disk", "kept", "mounted", "proc_says"]
+__all__ = ["Disk", "kept", "mounted", "proc_says", "sector_bytes"]
 
 _SIZE_BYTES: Final = 6 << 30
 """Of the file, which is sparse: it takes what is written."""
@@ -56,16 +57,31 @@ def mounted() -> Iterator[Disk]:
         # Nothing may be written later, by the kernel, that is not the engine's.
         at_once = "lazy_itable_init=0,lazy_journal_init=0"
         _run("mkfs.ext4", "-q", "-F", "-i", "1048576", "-E", at_once, str(image))
-        _run("mount", "-o", "loop,noatime", str(image), str(folder))
+        sector = str(sector_bytes(home))
+        device = _run("losetup", "--find", "--show", "--sector-size", sector, str(image)).strip()
         try:
-            folder.chmod(0o755)
-            source = _run("findmnt", "-n", "-o", "SOURCE", str(folder))
-            yield Disk(folder, Path(source.strip()).name)
+            _run("mount", "-o", "noatime", device, str(folder))
+            try:
+                folder.chmod(0o755)
+                yield Disk(folder, Path(device).name)
+            finally:
+                _run("umount", str(folder))
         finally:
-            _run("umount", str(folder))  # the loop device goes with it
+            _run("losetup", "--detach", device)
     finally:
         if not os.path.ismount(folder):
             shutil.rmtree(home, ignore_errors=True)
+
+
+def sector_bytes(folder: Path) -> int:
+    """What the disk under a folder writes at least: its physical sector, 4,096 if it is unknown."""
+    device = folder.stat().st_dev
+    block = Path("/sys/dev/block", f"{os.major(device)}:{os.minor(device)}").resolve()
+    for place in (block, block.parent):  # a partition has its disk above it
+        size = place / "queue" / "physical_block_size"
+        if size.exists():
+            return min(4_096, int(size.read_text("ascii")))
+    return 4_096
 
 
 def _run(*command: str) -> str:

@@ -10,7 +10,7 @@
 #define CLIENT_H
 #include "wire.h"
 
-enum { RING = 64, ADDRESSES = 8 };
+enum { RING = 64, ADDRESSES = 250 };
 
 typedef enum { AWAY, CONNECTING, UPGRADING, GREETING, READY, LEAVING, GONE } phase;
 

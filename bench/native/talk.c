@@ -23,8 +23,8 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { PREPARING = 256, JOIN_US = 400, WINDOW_US = 100000, WINDOWS = 1200, BIN_US = 250000,
-       BINS = 480, DIGITS = 9 };
+enum { PREPARING = 256, JOIN_US = 400, WINDOW_US = 100000, WINDOWS = 1200, BIN_US = 1000000,
+       BINS = 120, DIGITS = 9 };
 
 enum { RETURNING = 1, RETURNED = 2 };
 typedef enum { IDLE, PREPARE, MEASURE, CLOSED, SETTLE, STORM, DRAIN } step;
@@ -120,7 +120,7 @@ static void heard(side *s, const entry *e) {
 }
 
 static void refused(side *s, uint32_t n, int code) {
-    if (net.errors++ < 5) fprintf(stderr, "refused: %u/%u with %d\n", s->conversation, n, code);
+    if (net.errors++ < 5) fprintf(stderr, "refused: %c %u/%u with %d\n", s->owner->is_agent ? 'a' : 'v', s->conversation, n, code);
 }
 
 static void welcomed(client *c) {
