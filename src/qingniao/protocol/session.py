@@ -185,7 +185,8 @@ class Session:
             first, why = stalled.get(conversation, (n, _ROOM))
             if n > first:
                 return self._hole(send, first) if why == _REFUSED else self._busy(send, 100, why)
-            stalled.pop(conversation, None)
+            if n == first:  # an earlier one that comes twice must not let later ones pass
+                stalled.pop(conversation, None)
         if send.type not in (FROM_AGENT if self.agent else FROM_VISITOR):
             self.refuse(conversation, n)
             return Error(conversation, n, Code.NOT_ALLOWED, "You may not send this type.", False)

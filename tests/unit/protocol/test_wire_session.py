@@ -259,6 +259,15 @@ def test_first_stalled_message_is_the_one_waited_for() -> None:
     assert isinstance(session.check(_text(5), NOW), Busy)
 
 
+def test_an_earlier_message_that_comes_twice_lets_nothing_past_the_stalled_one() -> None:
+    session = _visitor()
+    session.stall(7, 4)
+    assert session.check(_text(3), NOW) is None, "a repeat, which the log will know"
+    assert isinstance(session.check(_text(5), NOW), Busy), "4 has not come"
+    assert session.check(_text(4), NOW) is None
+    assert session.check(_text(5), NOW) is None
+
+
 def test_nothing_waits_for_a_number_that_is_stored() -> None:
     session = _visitor()
     session.stall(7, 4)
