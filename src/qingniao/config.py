@@ -94,8 +94,9 @@ class PipelineConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """Bytes of the messages in one commit at most."""
     batch_ms: int = 10
     """How long one commit may hold the event loop, about: batches shrink to fit."""
-    retry_after_ms: int = 250
-    """What `busy` asks for at least when the intake is full; longer if what waits takes longer."""
+    retry_after_ms: int = 40
+    """What `busy` asks for when the intake is full, or half of it; longer if what waits takes
+    longer to store."""
 
 
 class StorageConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -61,10 +61,10 @@ class Pipeline:
 
     @property
     def retry_after_ms(self) -> int:
-        """When to come back after `offer` refused: when what waits will be stored, and not all at
-        the same moment."""
+        """When to come back after `offer` refused: while what waits now is being stored, or the log
+        would wait for those who sleep; and not all at the same moment."""
         wait_ms = max(self._config.retry_after_ms, len(self._lanes) * self._stored_s * 1000)
-        return int(min(wait_ms, _RETRY_MAX_MS) * random.uniform(1, 1.5))  # noqa: S311
+        return int(min(wait_ms, _RETRY_MAX_MS) * random.uniform(0.5, 1)) + 1  # noqa: S311
 
     @property
     def depth(self) -> int:
