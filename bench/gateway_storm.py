@@ -35,8 +35,8 @@ GOALS: Final = {
 
 SETTINGS: Final = {
     "QINGNIAO_LOG_LEVEL": "error",
-    # One connection speaks in a hundred conversations here: no person types that fast.
-    "QINGNIAO_WIRE_AGENT_RATE": "1000",
+    # One agent speaks in all conversations here: no person types that fast.
+    "QINGNIAO_WIRE_AGENT_RATE": "1000000",
     # And one agent has all of them.
     "QINGNIAO_GATEWAY_CONNECTIONS_EACH": "1000",
 }

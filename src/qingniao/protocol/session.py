@@ -80,7 +80,8 @@ class Session:
         """What this visitor or agent may send; `become_…` may share it between connections."""
         self.crowd: Allowance | None = None
         """What everybody at the same address may send; `None`: as much as they like."""
-        self._stalled: dict[int, tuple[int, int]] | None = None
+        self._stalled: dict[int, tuple[int, int, int]] | None = None
+        """Conversation → the first message not taken, why, and the first behind it told `busy`."""
         self._strikes = 0
 
     @property
@@ -141,22 +142,30 @@ class Session:
 
     def stored(self, conversation: int, n: int) -> None:
         """Everything up to `n` is stored. What was held up for one of these numbers goes on: the
-        message came twice, and the client will not send it again."""
+        message came twice, and the client will not send it again. What was told `busy` meanwhile
+        must come again before anything behind it."""
         stalled = self._stalled
-        if stalled and stalled.get(conversation, (n + 1, False))[0] <= n:
+        held = stalled.get(conversation) if stalled else None
+        if stalled is None or held is None or held[0] > n:
+            return
+        if held[2] > n:
+            stalled[conversation] = (held[2], _ROOM, 0)
+        else:
             del stalled[conversation]
 
     def held_from(self, conversation: int) -> int:
         """The message that must come again before any later one; 0: none."""
-        return self._stalled.get(conversation, (0, 0))[0] if self._stalled else 0
+        held = self._stalled.get(conversation) if self._stalled else None
+        return 0 if held is None else held[0]
 
     def _hold(self, conversation: int, n: int, why: int) -> None:
         stalled = self._stalled
         if stalled is None:
             stalled = self._stalled = {}
         held = stalled.get(conversation)
-        if held is None or n <= held[0]:
-            stalled[conversation] = (n, why)
+        # What is below the first that was not taken was taken: it came twice, and holds nothing up.
+        if held is None or n == held[0] or (n < held[0] and why == _REFUSED):
+            stalled[conversation] = (n, why, 0)
 
     def _check_early(self, frame: UpFrame) -> Verdict:
         if self.phase is Phase.NEW and type(frame) is Hello:
@@ -182,8 +191,9 @@ class Session:
             return Error(conversation, n, Code.BAD_FRAME, "n counts from 1.", False)
         stalled = self._stalled
         if stalled:
-            first, why = stalled.get(conversation, (n, _ROOM))
+            first, why, behind = stalled.get(conversation, (n, _ROOM, 0))
             if n > first:
+                stalled[conversation] = (first, why, min(behind or n, n))
                 return self._hole(send, first) if why == _REFUSED else self._busy(send, 100, why)
             if n == first:  # an earlier one that comes twice must not let later ones pass
                 stalled.pop(conversation, None)

@@ -268,6 +268,25 @@ def test_an_earlier_message_that_comes_twice_lets_nothing_past_the_stalled_one()
     assert session.check(_text(5), NOW) is None
 
 
+def test_repeat_without_room_does_not_replace_the_one_waited_for() -> None:
+    session = _visitor()
+    session.stall(7, 9)
+    session.stall(7, 4)  # it came twice; the first copy is on its way to the disk
+    session.stored(7, 4)
+    assert isinstance(session.check(_text(10), NOW), Busy), "9 has not come"
+    assert session.check(_text(9), NOW) is None
+
+
+def test_what_was_told_busy_behind_a_repeat_comes_before_what_follows_it() -> None:
+    session = _visitor()
+    session.stall(7, 4)  # a repeat: 4 to 9 are on their way to the disk
+    assert isinstance(session.check(_text(10), NOW), Busy)
+    session.stored(7, 9)
+    assert isinstance(session.check(_text(11), NOW), Busy), "10 was told busy"
+    assert session.check(_text(10), NOW) is None
+    assert session.check(_text(11), NOW) is None
+
+
 def test_nothing_waits_for_a_number_that_is_stored() -> None:
     session = _visitor()
     session.stall(7, 4)
