@@ -50,6 +50,7 @@ class Session:
     """State of one connection: phase, who it is, its rate, and which conversations stall."""
 
     __slots__ = (
+        "_passed",
         "_stalled",
         "_strikes",
         "agent",
@@ -82,6 +83,8 @@ class Session:
         """What everybody at the same address may send; `None`: as much as they like."""
         self._stalled: dict[int, tuple[int, int, int]] | None = None
         """Conversation → the first message not taken, why, and the first behind it told `busy`."""
+        self._passed = (0, 0)
+        """The message that was waited for and came last: it may find no room again."""
         self._strikes = 0
 
     @property
@@ -163,9 +166,11 @@ class Session:
         if stalled is None:
             stalled = self._stalled = {}
         held = stalled.get(conversation)
-        # What is below the first that was not taken was taken: it came twice, and holds nothing up.
-        if held is None or n == held[0] or (n < held[0] and why == _REFUSED):
+        if held is None:
             stalled[conversation] = (n, why, 0)
+        elif n <= held[0] and (why == _REFUSED or self._passed == (conversation, n)):
+            stalled[conversation] = (n, why, held[0] if n < held[0] else held[2])
+        # Anything else below the first that was not taken was taken: it came twice.
 
     def _check_early(self, frame: UpFrame) -> Verdict:
         if self.phase is Phase.NEW and type(frame) is Hello:
@@ -195,8 +200,13 @@ class Session:
             if n > first:
                 stalled[conversation] = (first, why, min(behind or n, n))
                 return self._hole(send, first) if why == _REFUSED else self._busy(send, 100, why)
-            if n == first:  # an earlier one that comes twice must not let later ones pass
-                stalled.pop(conversation, None)
+            if n == first and conversation in stalled:
+                # What was told `busy` behind it comes next; a later one must not overtake that.
+                self._passed = (conversation, n)
+                if behind > n:
+                    stalled[conversation] = (behind, _ROOM, 0)
+                else:
+                    del stalled[conversation]
         if send.type not in (FROM_AGENT if self.agent else FROM_VISITOR):
             self.refuse(conversation, n)
             return Error(conversation, n, Code.NOT_ALLOWED, "You may not send this type.", False)
