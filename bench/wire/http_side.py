@@ -23,6 +23,7 @@ from msgspec import Struct
 
 from qingniao.api import edge
 from qingniao.api.web_folder import WebFolder
+from qingniao.config import GatewayConfig
 from qingniao.errors import StartError
 from qingniao.gateway.front import Front
 
@@ -78,7 +79,8 @@ async def answering(folder: Path) -> AsyncIterator[int]:
     inner = Litestar([_take], logging_config=None, openapi_config=None)
     public = edge._PUBLIC
     edge._PUBLIC = public | {_PATH}  # type: ignore[misc]
-    front = Front(SimpleNamespace(), edge.Edge(inner, WebFolder(folder)))  # type: ignore[arg-type]
+    hub = SimpleNamespace(services=SimpleNamespace(config=GatewayConfig()))
+    front = Front(hub, edge.Edge(inner, WebFolder(folder)))  # type: ignore[arg-type]
     server = await asyncio.get_running_loop().create_server(front.http, "127.0.0.1", 0)
     try:
         yield server.sockets[0].getsockname()[1]
