@@ -267,17 +267,23 @@ class Connection(WSListener):
         self._inflight += 1
         if self._inflight >= session.limits.credit and not self._paused:
             self._pause()
+        elif pipeline.is_crowded:
+            # Left in the socket it costs nothing; read, it would be told busy and be sent again.
+            self._rest(pipeline.retry_after_ms)
         return None
 
     def _busy(self, frame: Busy) -> None:
         """Not taken; and what comes behind it is left in the socket until it may come again."""
         self.hub.busy += 1
         self.send(frame)
-        is_first = self.session.held_from(frame.conversation) == frame.n
-        if is_first and not self._is_resting and self.transport is not None:
+        if self.session.held_from(frame.conversation) == frame.n:
+            self._rest(frame.retry_after_ms)
+
+    def _rest(self, wait_ms: int) -> None:
+        if not self._is_resting and self.transport is not None:
             self._is_resting = True
             self.transport.underlying_transport.pause_reading()
-            wait_s = min(frame.retry_after_ms, _REST_MAX_MS) / 1000
+            wait_s = min(wait_ms, _REST_MAX_MS) / 1000
             asyncio.get_running_loop().call_later(wait_s, self._rested)
 
     def _rested(self) -> None:

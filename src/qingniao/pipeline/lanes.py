@@ -28,10 +28,10 @@ _VISITORS_SHARE: Final = 4
 class Lane:
     """One line. Bounded; what does not fit is not taken."""
 
-    __slots__ = ("_most", "_most_bytes", "items", "size")
+    __slots__ = ("_most_bytes", "items", "most", "size")
 
     def __init__(self, most: int, most_bytes: int) -> None:
-        self._most, self._most_bytes = most, most_bytes
+        self.most, self._most_bytes = most, most_bytes
         self.items: deque[Waiting] = deque()
         self.size = 0
 
@@ -39,7 +39,7 @@ class Lane:
         """At the end; False when there is no room."""
         items = self.items
         # Whatever its size, one message fits into an empty line.
-        if items and (len(items) >= self._most or self.size + item[2] > self._most_bytes):
+        if items and (len(items) >= self.most or self.size + item[2] > self._most_bytes):
             return False
         items.append(item)
         self.size += item[2]
@@ -79,6 +79,12 @@ class Lanes:
 
     def __len__(self) -> int:
         return len(self.visitors.items) + len(self.staff.items)
+
+    @property
+    def is_crowded(self) -> bool:
+        """Is either line half full of messages?"""
+        visitors, staff = self.visitors, self.staff
+        return 2 * len(visitors.items) > visitors.most or 2 * len(staff.items) > staff.most
 
     @property
     def size(self) -> int:

@@ -72,6 +72,11 @@ class Pipeline:
         return len(self._lanes)
 
     @property
+    def is_crowded(self) -> bool:
+        """Is a line half full? Whoever was let in should not say more at once."""
+        return self._lanes.is_crowded
+
+    @property
     def is_busy(self) -> bool:
         """Do enough wait (a quarter of a commit) for the CPU to be better spent on them?"""
         return len(self._lanes) > self._config.batch // 4
