@@ -82,7 +82,7 @@ class Session:
         self.crowd: Allowance | None = None
         """What everybody at the same address may send; `None`: as much as they like."""
         self._stalled: dict[int, tuple[int, int, int]] | None = None
-        """Conversation → the first message not taken, why, and the first behind it told `busy`."""
+        """Conversation → the first message not taken, why, and the last that was told `busy`."""
         self._passed = (0, 0)
         """The message that was waited for and came last: it may find no room again."""
         self._strikes = 0
@@ -152,7 +152,7 @@ class Session:
         if stalled is None or held is None or held[0] > n:
             return
         if held[2] > n:
-            stalled[conversation] = (held[2], _ROOM, 0)
+            stalled[conversation] = (n + 1, _ROOM, held[2])
         else:
             del stalled[conversation]
 
@@ -169,7 +169,7 @@ class Session:
         if held is None:
             stalled[conversation] = (n, why, 0)
         elif n <= held[0] and (why == _REFUSED or self._passed == (conversation, n)):
-            stalled[conversation] = (n, why, held[0] if n < held[0] else held[2])
+            stalled[conversation] = (n, why, held[2])
         # Anything else below the first that was not taken was taken: it came twice.
 
     def _check_early(self, frame: UpFrame) -> Verdict:
@@ -196,15 +196,15 @@ class Session:
             return Error(conversation, n, Code.BAD_FRAME, "n counts from 1.", False)
         stalled = self._stalled
         if stalled:
-            first, why, behind = stalled.get(conversation, (n, _ROOM, 0))
+            first, why, last = stalled.get(conversation, (n, _ROOM, 0))
             if n > first:
-                stalled[conversation] = (first, why, min(behind or n, n))
+                stalled[conversation] = (first, why, max(last, n))
                 return self._hole(send, first) if why == _REFUSED else self._busy(send, 100, why)
             if n == first and conversation in stalled:
                 # What was told `busy` behind it comes next; a later one must not overtake that.
                 self._passed = (conversation, n)
-                if behind > n:
-                    stalled[conversation] = (behind, _ROOM, 0)
+                if last > n:
+                    stalled[conversation] = (n + 1, _ROOM, last)
                 else:
                     del stalled[conversation]
         if send.type not in (FROM_AGENT if self.agent else FROM_VISITOR):
