@@ -21,7 +21,9 @@ from qingniao.testing.history import History, Look, Reader, Said, Sender, Sight
 __all__ = ["Record", "Seat", "history_of", "until"]
 
 _PAGE: Final = 100
-_READ_S: Final = 60.0
+_PAGE_S: Final = 60.0
+_PAGE_PAUSE_S: Final = 0.003
+_READ_S: Final = 120.0
 _SETTLE_S: Final = 60.0
 _ACKED_KEPT: Final = 150
 """The last acked texts that a look is compared with: those that its pages may hold."""
@@ -178,6 +180,8 @@ class Seat:
                     break
                 entries[:0] = page.entries
                 before = entries[0].seq
+                # Many pages are not a reason to be taken for a flood.
+                await asyncio.sleep(_PAGE_PAUSE_S)
                 left -= 1
                 if left == 0:
                     break
@@ -194,11 +198,12 @@ class Seat:
     async def _page(self, conversation: int, before: int) -> Page:
         """Pages carry no number: on one connection they come in the order of asking."""
         while True:
-            await self.client.ready(_READ_S)
+            await self.client.ready(_PAGE_S)
             asked: asyncio.Future[Page | None] = asyncio.get_running_loop().create_future()
             self._asked.append(asked)
             self.client.history(conversation, before, _PAGE)
-            page = await asked
+            async with asyncio.timeout(_PAGE_S):
+                page = await asked
             if page is not None:
                 return page
 
