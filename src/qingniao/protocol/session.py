@@ -52,6 +52,7 @@ class Session:
     __slots__ = (
         "_passed",
         "_stalled",
+        "_stored",
         "_strikes",
         "agent",
         "conversation",
@@ -85,6 +86,8 @@ class Session:
         """Conversation → the first message not taken, why, and the last that was told `busy`."""
         self._passed = (0, 0)
         """The message that was waited for and came last: it may find no room again."""
+        self._stored: dict[int, int] | None = None
+        """Conversation → the highest `n` that was acked on this connection."""
         self._strikes = 0
 
     @property
@@ -147,6 +150,10 @@ class Session:
         """Everything up to `n` is stored. What was held up for one of these numbers goes on: the
         message came twice, and the client will not send it again. What was told `busy` meanwhile
         must come again before anything behind it."""
+        stored = self._stored
+        if stored is None:
+            stored = self._stored = {}
+        stored[conversation] = n
         stalled = self._stalled
         held = stalled.get(conversation) if stalled else None
         if stalled is None or held is None or held[0] > n:
@@ -162,6 +169,8 @@ class Session:
         return 0 if held is None else held[0]
 
     def _hold(self, conversation: int, n: int, why: int) -> None:
+        if why != _REFUSED and self._stored and n <= self._stored.get(conversation, 0):
+            return  # a repeat that was acked: the client will not send it again, so nobody may wait
         stalled = self._stalled
         if stalled is None:
             stalled = self._stalled = {}

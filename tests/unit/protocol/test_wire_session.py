@@ -277,6 +277,15 @@ def test_repeat_without_room_does_not_replace_the_one_waited_for() -> None:
     assert session.check(_text(9), NOW) is None
 
 
+def test_repeat_of_what_is_stored_holds_nothing_up_though_there_is_no_room() -> None:
+    session = _visitor()
+    session.stored(7, 4)  # acked; the client will not send it a third time
+    session.stall(7, 4)
+    assert session.check(_text(5), NOW) is None
+    session.stall(7, 5)
+    assert isinstance(session.check(_text(6), NOW), Busy), "5 is not stored"
+
+
 def test_what_was_told_busy_behind_a_repeat_comes_before_what_follows_it() -> None:
     session = _visitor()
     session.stall(7, 4)  # a repeat: 4 to 9 are on their way to the disk
