@@ -15,6 +15,7 @@ import os
 import shutil
 import subprocess
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -47,7 +48,7 @@ _CHANGED: Final = (
 )  # fmt: skip
 
 
-class _Server:
+class _Server(ABC):
     """A running one. `name`, `user` and the programs are its kind's."""
 
     name = ""
@@ -57,29 +58,29 @@ class _Server:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
+    @abstractmethod
     def initialise(self) -> None:
         """Make an empty data folder."""
-        raise NotImplementedError
 
+    @abstractmethod
     def command(self) -> list[str]:
         """What runs the server in the foreground."""
-        raise NotImplementedError
 
+    @abstractmethod
     def client(self, database: str) -> list[str]:
         """What reads SQL from its standard input and stops at the first error."""
-        raise NotImplementedError
 
+    @abstractmethod
     def create(self, database: str) -> None:
         """An empty database with the schema."""
-        raise NotImplementedError
 
+    @abstractmethod
     def settle(self, database: str) -> None:
         """Write what is owed: the checkpoint."""
-        raise NotImplementedError
 
+    @abstractmethod
     def tables(self, database: str) -> int:
         """Bytes that its tables and indexes take."""
-        raise NotImplementedError
 
     def ask(self, sql: str, database: str = "") -> str:
         """Run statements; what they answered. Raises `StartError`."""
