@@ -1,15 +1,13 @@
-"""One WebSocket. Owns its assembly of fragments, its session, what it follows and its outbox.
+"""One client. Owns what it says: its fragments, its session, its requests, and what it follows.
 
-Rule: nothing here awaits the socket. What a slow reader has not taken waits in the transport's
-buffer, bounded in bytes: typing and deltas are left out first, then it closes with SLOW. Whoever
-is told goodbye has a moment to read it.
+Refuses to know how bytes leave (`client_socket.py`). Rule: everything that it says is answered,
+stored, or the reason why the connection ends.
 """
 
-import asyncio
 from collections import deque
 from typing import TYPE_CHECKING, Final
 
-from picows import WSFrame, WSListener, WSMsgType, WSTransport
+from picows import WSFrame, WSMsgType, WSTransport
 
 from qingniao.chat.intake import Decision, Message
 from qingniao.errors import StorageError
@@ -21,9 +19,8 @@ from qingniao.gateway.assembly import (
     Assembly,
     answer_to_close,
     is_utf8,
-    reason,
 )
-from qingniao.gateway.framing import framed
+from qingniao.gateway.client_socket import ClientSocket
 from qingniao.gateway.requests import Request
 from qingniao.log import get_logger
 from qingniao.protocol.codec import BadFields, Codec, Malformed
@@ -32,7 +29,6 @@ from qingniao.protocol.frames import (
     Ack,
     Busy,
     Bye,
-    DownFrame,
     EntryType,
     Error,
     Follow,
@@ -47,7 +43,6 @@ from qingniao.protocol.frames import (
     Unfollow,
     UpFrame,
 )
-from qingniao.protocol.session import Session
 
 if TYPE_CHECKING:
     from qingniao.gateway.hub import Hub
@@ -55,15 +50,6 @@ if TYPE_CHECKING:
 __all__ = ["Connection"]
 
 _log: Final = get_logger("gateway")
-_CORK_BYTES: Final = 16_384
-"""Gathered bytes that are worth a system call of their own: nothing is gained by waiting longer."""
-_LINGER_SILENT_S: Final = 0.5
-"""The same for whoever gives no sign of life: an answer is not to be expected."""
-_LINGER_S: Final = 5.0
-"""Time to read what waits, and why it is the last, before a closed socket is cut."""
-_REST_MAX_MS: Final = 1_000
-"""Reading goes on after this time at the latest: a heartbeat must not wait for ever."""
-
 # Looked up once: on the enumeration it would cost as much as the rest of a frame's dispatch.
 _BINARY: Final = WSMsgType.BINARY
 _TEXT: Final = WSMsgType.TEXT
@@ -72,55 +58,37 @@ _CLOSE: Final = WSMsgType.CLOSE
 _PING: Final = WSMsgType.PING
 
 
-class Connection(WSListener):
+class Connection(ClientSocket):
     """A client's socket. Created by the front, known to the hub, beaten by the heart."""
 
     __slots__ = (
         "_asking",
-        "_corked",
-        "_corked_bytes",
         "_frames",
         "_inflight",
-        "_is_resting",
         "_parts",
-        "_paused",
         "_requests",
-        "_socket",
         "born",
-        "codec",
-        "entries",
         "follows",
-        "hub",
         "is_present",
         "network",
         "seen",
-        "session",
         "signed_in",
         "slot",
-        "transport",
         "welcomed_ms",
     )  # fmt: skip
 
     def __init__(self, hub: "Hub", codec: Codec, limits: Limits, now_ms: int, network: str) -> None:
-        self.hub = hub
-        self.codec = codec
+        super().__init__(hub, codec, limits, now_ms)
         self.network = network
         """Where it comes from, as `Addresses` counts; "" is not limited."""
-        self.session = Session(limits, now_ms)
-        self.transport: WSTransport | None = None
-        self._socket: asyncio.Transport | None = None
-        self._corked: list[bytes] | None = None
-        self._corked_bytes = 0
         self.follows: dict[int, int] = {}
         """Conversation → the last `seq` sent; negative while it is being caught up."""
-        self.entries = 0
         self.born = self.seen = self.slot = 0
         """Beats of the heart, and the place on its wheel."""
         self.welcomed_ms = 0
         self.signed_in = ""
         self.is_present = False
         self._inflight = self._frames = 0
-        self._paused = self._is_resting = False
         self._parts: Assembly | None = None
         self._requests: deque[Request] | None = None
         self._asking = False
@@ -279,17 +247,6 @@ class Connection(WSListener):
         if self.session.held_from(frame.conversation) == frame.n:
             self._rest(frame.retry_after_ms)
 
-    def _rest(self, wait_ms: int) -> None:
-        if not self._is_resting and self.transport is not None:
-            self._is_resting = True
-            self.transport.underlying_transport.pause_reading()
-            wait_s = min(wait_ms, _REST_MAX_MS) / 1000
-            asyncio.get_running_loop().call_later(wait_s, self._rested)
-
-    def _rested(self) -> None:
-        self._is_resting = False
-        self._read_on()
-
     def _settle(self, result: Decision | StorageError) -> None:
         """The pipeline knows the fate of a message of ours; see `pipeline.Reply`."""
         self._inflight -= 1
@@ -348,112 +305,6 @@ class Connection(WSListener):
         finally:
             self._asking = False
             self._requests = None
-
-    # What goes out.
-
-    def send(self, frame: DownFrame) -> None:
-        """Encode and send; see `write`."""
-        self.write(self.codec.encode(frame))
-
-    def write(self, data: bytes, *, droppable: bool = False) -> None:
-        """Send encoded bytes, or leave them out, or close: see the module's rule."""
-        socket = self._socket
-        if self.transport is None or socket is None:
-            return None
-        unsent = socket.get_write_buffer_size()
-        if unsent and not self._has_room(unsent + self._corked_bytes, len(data), droppable):
-            return None
-        frame = framed(data, is_binary=self.codec.is_binary)
-        self._corked_bytes += len(frame)
-        # A system call per frame would be half of what a message costs: what one turn of the loop
-        # writes, such as a commit's acks and entries, leaves together at its end.
-        corked = self._corked
-        if corked is None:
-            self._corked = [frame]
-            self.hub.cork(self)
-        else:
-            corked.append(frame)
-            if self._corked_bytes >= _CORK_BYTES:
-                self.uncork()
-        return None
-
-    def _has_room(self, waiting: int, size: int, droppable: bool) -> bool:
-        """The reader is behind: may `size` more bytes wait for it?"""
-        outboxes = self.hub.outboxes
-        if droppable and waiting > outboxes.soft:
-            outboxes.dropped += 1
-            return False
-        if waiting + size > outboxes.limit:
-            self.bye_slow()
-            return False
-        outboxes.note(self, size)
-        return self.transport is not None
-
-    @property
-    def unsent(self) -> int:
-        """Bytes that the reader has not taken."""
-        socket = self._socket
-        return 0 if socket is None else socket.get_write_buffer_size() + self._corked_bytes
-
-    def uncork(self) -> None:
-        """Hand what this turn of the loop has written to the socket."""
-        corked, self._corked = self._corked, None
-        self._corked_bytes = 0
-        socket, transport = self._socket, self.transport
-        if not corked or socket is None or transport is None or transport.is_close_frame_sent:
-            return  # nothing may follow a close frame, be it ours or one of picows' parser
-        socket.write(corked[0] if len(corked) == 1 else b"".join(corked))
-
-    def write_entry(self, data: bytes) -> None:
-        """The same for an entry frame, which `pong` counts."""
-        self.entries += 1
-        self.write(data)
-
-    def bye_slow(self) -> None:
-        """The reader is too far behind; it resumes."""
-        self.hub.outboxes.slow += 1
-        self.bye(Bye(Close.SLOW, "You did not read fast enough; resume."))
-
-    def bye(self, frame: Bye) -> None:
-        """Say why and close. Codes below 3000 are WebSocket's own and come without a `bye`."""
-        transport = self.transport
-        if transport is None:
-            return
-        self.session.close()
-        self.uncork()
-        self.transport = None
-        self.hub.closing(self, frame.code)
-        if frame.code >= Close.SHUTDOWN:
-            kind = _BINARY if self.codec.is_binary else _TEXT
-            transport.send(kind, self.codec.encode(frame))
-        transport.send_close(frame.code, reason(frame.text))  # type: ignore[arg-type]
-        if self._paused or self._is_resting:
-            # The client's answer is behind what we had stopped reading.
-            self._paused = self._is_resting = False
-            transport.underlying_transport.resume_reading()
-        linger_s = _LINGER_SILENT_S if frame.code == Close.SILENT else _LINGER_S
-        asyncio.get_running_loop().call_later(linger_s, self.cut)
-
-    def _leave(self, transport: WSTransport) -> None:
-        """Both have said goodbye: close the socket once everything is written."""
-        transport.disconnect()
-        if transport.underlying_transport.get_write_buffer_size():
-            asyncio.get_running_loop().call_later(_LINGER_S, self.cut)
-
-    def cut(self) -> None:
-        """Drop the socket without another word."""
-        if self._socket is not None:
-            self._socket.abort()
-
-    def _pause(self) -> None:
-        if self.transport is not None:
-            self._paused = True
-            self.hub.pauses += 1
-            self.transport.underlying_transport.pause_reading()
-
-    def _read_on(self) -> None:
-        if self.transport is not None and not self._paused and not self._is_resting:
-            self.transport.underlying_transport.resume_reading()
 
     def owns(self, device: str, entry_type: int) -> bool:
         """Did this connection send that entry, and will it get the ack for it right away?"""

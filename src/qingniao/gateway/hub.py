@@ -14,6 +14,7 @@ import msgspec
 from qingniao.bus.base import Attendance, Audience, News, Published, SignOut, Told, Whisper
 from qingniao.chat.view import AGENTS_ONLY, for_visitor, standing
 from qingniao.gateway.addresses import Addresses
+from qingniao.gateway.client_socket import ClientSocket
 from qingniao.gateway.connection import Connection
 from qingniao.gateway.heart import Heart
 from qingniao.gateway.inbox import Inbox
@@ -56,7 +57,7 @@ class Hub:
         self.pauses = self.repaired = self.busy = 0
         self._followers: dict[int, dict[Connection, None]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
-        self._corked: list[Connection] = []
+        self._corked: list[ClientSocket] = []
         self._catch_ups = 0
 
     # Coming and going.
@@ -67,7 +68,7 @@ class Hub:
         self.heart.add(connection)
         connection.session.crowd = self.addresses.enter(connection.network)
 
-    def closing(self, connection: Connection, code: int) -> None:
+    def closing(self, connection: ClientSocket, code: int) -> None:
         """We close it with `code`; `disconnected` follows."""
         _log.debug("closing", code=code, sender=connection.session.sender)
 
@@ -82,7 +83,7 @@ class Hub:
         self.inbox.leave(connection)
         self.people.leave(connection)
 
-    def cork(self, connection: Connection) -> None:
+    def cork(self, connection: ClientSocket) -> None:
         """It has written something: `uncork` it at the end of this turn of the loop."""
         if not self._corked:
             asyncio.get_running_loop().call_soon(self._uncork)

@@ -12,7 +12,7 @@ from qingniao.config import GatewayConfig
 from qingniao.metrics import Reading
 
 if TYPE_CHECKING:
-    from qingniao.gateway.connection import Connection
+    from qingniao.gateway.client_socket import ClientSocket
 
 __all__ = ["Outboxes"]
 
@@ -29,12 +29,12 @@ class Outboxes:
         """Bytes waiting above which typing and deltas are left out."""
         self.limit = config.outbox_bytes
         """Bytes that may wait for one connection now."""
-        self._behind: dict[Connection, None] = {}
+        self._behind: dict[ClientSocket, None] = {}
         self._total = 0
         self._grown = 0
         self.dropped = self.slow = 0
 
-    def note(self, connection: "Connection", size: int) -> None:
+    def note(self, connection: "ClientSocket", size: int) -> None:
         """`size` more bytes wait for a connection that has not taken the ones before."""
         self._behind[connection] = None
         self._grown += size

@@ -161,7 +161,7 @@ async def test_slow_client_is_closed_with_3008(build_house: Any) -> None:
 async def test_reader_that_never_reads_again_is_cut(
     build_house: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("qingniao.gateway.connection._LINGER_S", 0.05)
+    monkeypatch.setattr("qingniao.gateway.client_socket._LINGER_S", 0.05)
     house = await build_house(gateway={"outbox_bytes": 200_000, "outbox_soft_bytes": 1_000})
     slow = await house.greet("v:7", device="slow")
     await stop_reading(slow)
@@ -174,7 +174,7 @@ async def test_reader_that_never_reads_again_is_cut(
 async def test_goodbye_to_a_reader_that_never_reads_is_cut_too(
     build_house: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("qingniao.gateway.connection._LINGER_S", 0.05)
+    monkeypatch.setattr("qingniao.gateway.client_socket._LINGER_S", 0.05)
     house = await build_house(gateway={"outbox_bytes": 4_000_000, "outbox_soft_bytes": 1_000})
     slow = await house.greet("v:7", device="slow")
     await stop_reading(slow)

@@ -63,7 +63,7 @@ async def test_what_comes_after_goodbye_is_not_taken(house: GatewayHouse) -> Non
 async def test_client_that_never_answers_is_dropped(
     house: GatewayHouse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("qingniao.gateway.connection._LINGER_S", 0.1)
+    monkeypatch.setattr("qingniao.gateway.client_socket._LINGER_S", 0.1)
     wire = await greeted(house)
     wire.say(NONSENSE)
     await told_goodbye(wire)
