@@ -12,7 +12,8 @@ import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -22,7 +23,7 @@ from qingniao.errors import StartError
 from qingniao.protocol.frames import EntryType
 from qingniao.replay.house import Api, OwnServer
 
-__all__ = ["GOALS", "compiled", "cpu_s", "figures", "measure", "pin"]
+__all__ = ["GOALS", "apart", "compiled", "cpu_s", "figures", "measure", "pin"]
 
 GOALS: Final = {
     "messages_per_s": Goal(">=", 40_000),
@@ -112,6 +113,17 @@ def cpu_s(pid: int) -> float:
     """CPU seconds of a process so far, user and system, all threads."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+@contextmanager
+def apart() -> Iterator[int]:
+    """Hold this process, and what it starts, on the last core; yields the first, the server's."""
+    cores = sorted(os.sched_getaffinity(0))
+    pin(os.getpid(), cores[-1])
+    try:
+        yield cores[0]
+    finally:
+        os.sched_setaffinity(0, cores)
 
 
 def pin(pid: int, core: int) -> None:

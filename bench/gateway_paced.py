@@ -10,7 +10,6 @@ before it. The floor is the same load against a bare picows relay (no disk, no c
 import asyncio
 import contextlib
 import json
-import os
 import sys
 import tempfile
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -20,7 +19,7 @@ from typing import Final
 import httpx
 from picows import WSFrame, WSListener, WSMsgType, WSTransport, ws_create_server
 
-from bench.gateway_cost import cpu_s, pin
+from bench.gateway_cost import apart, cpu_s, pin
 from bench.run import Goal, median
 from qingniao.errors import StartError
 from qingniao.load.command import Progress, load, prepared
@@ -55,13 +54,8 @@ _ROOT: Final = Path(__file__).parents[1]
 
 def measure(quick: bool) -> Mapping[str, object]:
     """One run against the floor, one against the server."""
-    cores = sorted(os.sched_getaffinity(0))
-    pin(os.getpid(), cores[-1])  # the load's processes inherit it
-    try:
-        with tempfile.TemporaryDirectory(prefix="qingniao-bench-") as folder:
-            return asyncio.run(_measure(Path(folder), quick, cores[0]))
-    finally:
-        os.sched_setaffinity(0, cores)
+    with apart() as core, tempfile.TemporaryDirectory(prefix="qingniao-bench-") as folder:
+        return asyncio.run(_measure(Path(folder), quick, core))
 
 
 async def _measure(folder: Path, quick: bool, core: int) -> Mapping[str, object]:

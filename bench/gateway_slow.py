@@ -17,7 +17,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-from bench.gateway_cost import pin
+from bench.gateway_cost import apart, pin
 from bench.run import Goal, median
 from qingniao.errors import StartError
 from qingniao.load.command import Progress, load, prepared
@@ -50,13 +50,8 @@ _MOST_S: Final = 600.0
 
 def measure(quick: bool) -> Mapping[str, object]:
     """Pairs of segments, first without the slow readers, then with them."""
-    cores = sorted(os.sched_getaffinity(0))
-    pin(os.getpid(), cores[-1])  # the load's processes inherit it
-    try:
-        with tempfile.TemporaryDirectory(prefix="qingniao-bench-") as folder:
-            return asyncio.run(_measure(Path(folder), quick, cores[0]))
-    finally:
-        os.sched_setaffinity(0, cores)
+    with apart() as core, tempfile.TemporaryDirectory(prefix="qingniao-bench-") as folder:
+        return asyncio.run(_measure(Path(folder), quick, core))
 
 
 async def _measure(folder: Path, quick: bool, core: int) -> Mapping[str, object]:
