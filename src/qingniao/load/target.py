@@ -26,6 +26,8 @@ from qingniao.replay.house import Api, OwnServer
 __all__ = ["SETTINGS", "Asked", "Minted", "Target", "answering", "own_server"]
 
 SETTINGS: Final = {
+    # All agents of a load are one account.
+    "QINGNIAO_GATEWAY_CONNECTIONS_EACH": "100000",
     # Everybody comes from one machine here, and says more than a person would: what the limits are
     # there to slow down is what is to be measured.
     "QINGNIAO_LOG_LEVEL": "error",
