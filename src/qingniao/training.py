@@ -41,7 +41,7 @@ __all__ = [
     "version_of",
 ]
 
-FORMAT: Final = "2"
+FORMAT: Final = "3"
 """Part of every version's name: raise it when the code makes different files of the same corpus."""
 
 KEPT: Final = 2
