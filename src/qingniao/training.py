@@ -4,7 +4,7 @@ Owns the folder of versions; refuses to start processes and to swap what is in u
 named by its content, is complete or absent, and is never changed:
 
     target/current            the name of the newest version
-    target/<version>/         index/  entries.msgpack  intents.msgpack  manifest.json
+    target/<version>/         index/  entries.msgpack  terms.msgpack  intents.msgpack  manifest.json
 
 Rule: everything is written under a temporary name, the manifest last, and appears by renames.
 """

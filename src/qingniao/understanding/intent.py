@@ -94,6 +94,11 @@ class IntentModel:
         if len(weights) != self._row * len(self._rows) or len(file.bias) != len(file.labels):
             raise ModelUnusable
 
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """What texts can mean, sorted."""
+        return self._file.labels
+
     def predict(self, text: str) -> Ranking:
         """Rank every label for `text`. Takes a fraction of a millisecond."""
         file, size = self._file, self._row
