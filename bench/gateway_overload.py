@@ -3,11 +3,11 @@
 500 visitors and their agents (`native/talk.c`). First a closed loop, whose messages come in bursts
 of eight and cost least; then paced loads about as high, each message sent when it is due: the most
 that any of them gets is the peak. Then a calm load of 0.3 × the closed loop, for a minute 3 × that
-whatever is acked, the calm load again, then silence until everything is acked and heard. A client keeps at most `credit` unacked and a few waiting; what
-does not fit is `shed` before it has a number. Latencies count from when a message was due, waiting
-at the client included. Twice: with the settings as they come, and with an intake an eighth as long
-(`tiny_…`). The server has one core, the generator the other. Beside it the C server under the same
-offered load.
+whatever is acked, the calm load again, then silence until everything is acked and heard. A client
+keeps at most `credit` unacked and a few waiting; what does not fit is `shed` before it has a
+number. Latencies count from when a message was due, waiting at the client included. Twice: with the
+settings as they come, and with an intake an eighth as long (`tiny_…`). The server has one core, the
+generator the other. Beside it the C server under the same offered load.
 """
 
 import asyncio
