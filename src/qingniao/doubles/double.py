@@ -9,8 +9,8 @@ answers, ids included.
 
 import re
 from collections import deque
-from collections.abc import Callable
-from typing import ClassVar, Final, Protocol, TypeVar
+from collections.abc import Callable, Iterator, Sequence
+from typing import ClassVar, Final, Generic, Protocol, TypeVar
 
 import msgspec
 from msgspec import Struct
@@ -39,6 +39,7 @@ T = TypeVar("T")
 
 _REMEMBERED: Final = 1_000
 _CONTROL: Final = "/double"
+_BETWEEN: Final = re.compile(r"[,，;；、|\n]")
 _LOOPS: Final = 1_000
 
 
@@ -52,6 +53,34 @@ class Refusal(Exception):
 
 class BadBody(Exception):
     """The body is not what this address takes."""
+
+
+class Kept(Generic[T]):
+    """What a platform remembers: by id, the oldest forgotten beyond a bound."""
+
+    def __init__(self, most: int = 10_000) -> None:
+        self._most = most
+        self._all: dict[str, T] = {}
+
+    def __setitem__(self, key: str, value: T) -> None:
+        self._all[key] = value
+        if len(self._all) > self._most:
+            del self._all[next(iter(self._all))]
+
+    def get(self, key: str) -> T | None:
+        """Nothing for an id that is not known, or no longer."""
+        return self._all.get(key)
+
+    def forget(self, key: str) -> None:
+        """Whether it was known or not."""
+        self._all.pop(key, None)
+
+    def names(self) -> list[str]:
+        """The ids, oldest first."""
+        return list(self._all)
+
+    def __iter__(self) -> Iterator[T]:
+        return iter(list(self._all.values()))
 
 
 class Stopwatch(Protocol):
@@ -142,13 +171,15 @@ class Double:
         """What a person enters where: for each bot of this platform its label and its fields."""
         raise NotImplementedError
 
-    def said(self, call: Call, question: str) -> Said:
-        """What is answered to a question, as the script wants it."""
+    def said(self, call: Call, question: str, labels: Sequence[str] = ()) -> Said:
+        """What is answered to a question, as the script wants it; with labels, one of them."""
         unknown = sorted(call.script.names - self.scenarios().keys())
         if unknown:
             return Said(pieces=(f"这个替身不认识场景：{'、'.join(unknown)}。",))
         if "empty" in call.script:
             return Said(pieces=())
+        if labels:
+            return Said(pieces=(self.faq.choice(labels, question) or labels[-1],))
         text, sources = self.faq.answer(question)
         if "loop" in call.script:
             sentence = text.partition("。")[0] + "。"
@@ -275,6 +306,13 @@ def json_reply(
 ) -> Reply:
     """One JSON body."""
     return Reply(status=status, headers=headers or {}, events=[msgspec.json.encode(content)])
+
+
+def labels_of(text: object) -> tuple[str, ...]:
+    """`退货, 物流；其他` → the labels; of anything but text none."""
+    if not isinstance(text, str):
+        return ()
+    return tuple(part.strip() for part in _BETWEEN.split(text) if part.strip())
 
 
 def _pattern(path: str) -> re.Pattern[str]:

@@ -19,9 +19,9 @@ from msgspec import Struct
 
 from qingniao.doubles.scenario import Script
 
-__all__ = ["Exchange", "Reply", "Request", "Server", "Stop"]
+__all__ = ["MAX_BODY_BYTES", "Exchange", "Reply", "Request", "Server", "Stop"]
 
-_MAX_BODY_BYTES: Final = 32 * 1024 * 1024
+MAX_BODY_BYTES: Final = 32 * 1024 * 1024
 _MAX_WAITING: Final = 16
 """Requests that one connection may have sent ahead; beyond it is closed."""
 _LONGEST_S: Final = 600.0
@@ -209,11 +209,11 @@ class _Connection:
         middle = len(events) // 2 if reply.is_stream else 0
         for number, event in enumerate(events):
             await self._pause(reply.pace_s if number else reply.first_s, reply)
+            if number == middle:
+                event = await self._break(reply, event)
             if reply.stop is not None and reply.stop.is_set:
                 exchange.outcome = "stopped"
                 break
-            if number == middle:
-                event = await self._break(reply, event)
             await self._send(event, reply)
         if exchange.outcome == "stopped" and reply.stop is not None:
             for event in reply.stop.tail:
@@ -250,7 +250,8 @@ class _Connection:
             raise _Cut
         if "stall" in script:
             await self._pause(_LONGEST_S, reply)
-            raise _Cut
+            if reply.stop is None or not reply.stop.is_set:
+                raise _Cut
         return event
 
     async def _send(self, event: bytes, reply: Reply) -> None:
@@ -338,7 +339,7 @@ class _Inbox:
 
     def on_body(self, body: bytes) -> None:
         self._body += body
-        if len(self._body) > _MAX_BODY_BYTES:
+        if len(self._body) > MAX_BODY_BYTES:
             raise httptools.HttpParserError("body too large")
 
     def on_message_complete(self) -> None:
