@@ -5,6 +5,7 @@ Rule: additive. A room's own fixtures live beside its tests.
 
 import asyncio
 import shutil
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -13,8 +14,12 @@ from typing import Any
 import pytest
 import uvloop
 from blockbuster import BlockBuster, blockbuster_ctx
+from doubles_house import StartDouble
 from gateway_house import GatewayHouse
 from hypothesis import HealthCheck, settings
+
+from qingniao.doubles.double import Double
+from qingniao.doubles.faq import Faq
 
 # Deterministic: a run of the suite says the same twice. The first example pays for imports.
 settings.register_profile(
@@ -97,3 +102,24 @@ def copy_folder() -> Callable[[Path, Path], None]:
         shutil.copytree(source, target, ignore=shutil.ignore_patterns("LOCK"))
 
     return copy
+
+
+@pytest.fixture(scope="session")
+def faq() -> Faq:
+    """The sample shop, as every double knows it. Reads a file: made outside of any loop."""
+    return Faq()
+
+
+@pytest.fixture
+async def start_double(faq: Faq) -> AsyncIterator[StartDouble]:
+    """`await start_double(OpenAIDouble, dialect="qwen")`: a double that listens; closed at the
+    end."""
+    async with AsyncExitStack() as stack:
+
+        async def start(kind: type[Double], **how: Any) -> Double:
+            double = kind(faq, **{"clock": time.time, **how})
+            await double.start()
+            stack.push_async_callback(double.close)
+            return double
+
+        yield start
