@@ -17,9 +17,12 @@ from blockbuster import BlockBuster, blockbuster_ctx
 from doubles_house import StartDouble
 from gateway_house import GatewayHouse
 from hypothesis import HealthCheck, settings
+from scripted_server import ScriptedServer
 
 from qingniao.doubles.double import Double
 from qingniao.doubles.faq import Faq
+from qingniao.outgoing.client import Outgoing
+from qingniao.outgoing.guard import Guard
 
 # Deterministic: a run of the suite says the same twice. The first example pays for imports.
 settings.register_profile(
@@ -123,3 +126,20 @@ async def start_double(faq: Faq) -> AsyncIterator[StartDouble]:
             return double
 
         yield start
+
+
+@pytest.fixture
+async def outgoing() -> AsyncIterator[Outgoing]:
+    """The client for other machines, which may ask this one."""
+    client = Outgoing(Guard(["127.0.0.1"]))
+    yield client
+    await client.close()
+
+
+@pytest.fixture
+async def scripted() -> AsyncIterator[ScriptedServer]:
+    """A server that says what the test writes down."""
+    server = ScriptedServer()
+    await server.start()
+    yield server
+    await server.close()

@@ -86,6 +86,16 @@ class Query(Struct, frozen=True, kw_only=True):
     time.
     """
     files: tuple[Attachment, ...] = ()
+    instructions: str = ""
+    """What whoever asks wants of this answer; a platform without a place for that reads it before
+    the text."""
+
+    @property
+    def whole(self) -> str:
+        """The text with the instructions before it, for platforms that know no other place; never
+        empty, because most of them refuse that."""
+        text = self.text if self.text.strip() else "…"
+        return f"{self.instructions}\n\n{text}" if self.instructions else text
 
 
 class Citation(Struct, frozen=True, kw_only=True):

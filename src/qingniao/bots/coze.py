@@ -112,8 +112,8 @@ class CozeBot:
                     yield told
             if not reply.is_whole:
                 raise ReplyTruncated
-            for piece in reply.writing.flush():
-                yield piece
+            for told in reply.writing.finish():
+                yield told
             yield reply.writing.done()
         finally:
             if reply.chat and not reply.has_ended:
@@ -186,7 +186,7 @@ class CozeBot:
         return self._endpoint.events(path, body, headers=_head(token))
 
     async def _question(self, query: Query) -> dict[str, Any]:
-        content, kind = (query.text.strip() and query.text) or "…", "text"
+        content, kind = query.whole, "text"
         if query.files:
             parts: list[dict[str, str]] = [{"type": "text", "text": content}]
             parts += [await self._file(file) for file in query.files]

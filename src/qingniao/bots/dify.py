@@ -39,7 +39,7 @@ from qingniao.outgoing.sse import ServerEvent
 __all__ = ["DifyBot", "DifySettings"]
 
 HEALTH_S: Final = 5.0
-_CHAT_MODES: Final = frozenset({"chat", "agent-chat", "advanced-chat"})
+_CHAT_MODES: Final = frozenset({"chat", "agent-chat", "agent", "advanced-chat"})
 _ANSWERS: Final = ("text", "answer", "result", "output")
 """Names that people give to a workflow's output, if none was set."""
 
@@ -56,6 +56,9 @@ class DifySettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     """Workflow apps: the output variable that holds the answer; empty: the only text there is."""
     workflow: str = ""
     """Pins a published version; empty: the newest."""
+    cites: bool = True
+    """The application shows the sources of its answers; new agents, workflows and applications with
+    that switched off do not."""
     connect_s: float = 5.0
     idle_s: float = 30.0
     """Dify pings every ten seconds, so silence means that it is gone."""
@@ -87,7 +90,7 @@ class DifyBot:
         return Capabilities(
             streams=True,
             measures_confidence=False,
-            cites=is_chat,
+            cites=is_chat and self._settings.cites,
             trains=False,
             leaves_house=True,
             reads_files=True,
@@ -121,8 +124,8 @@ class DifyBot:
                 break
             if not reply.is_whole:
                 raise ReplyTruncated
-            for piece in reply.writing.flush():
-                yield piece
+            for told in reply.writing.finish():
+                yield told
             yield reply.writing.done()
         finally:
             if reply.task and not reply.has_ended:
@@ -170,13 +173,10 @@ class DifyBot:
             body["files"] = files
         workflow = self._settings.workflow
         if self._settings.app == "workflow":
-            body["inputs"][self._settings.question] = query.text
+            body["inputs"][self._settings.question] = query.whole
             return (f"/workflows/{workflow}/run" if workflow else "/workflows/run"), body
         # Dify refuses an empty question; a file may come without words.
-        body |= {
-            "query": (query.text.strip() and query.text) or "…",
-            "conversation_id": conversation,
-        }
+        body |= {"query": query.whole, "conversation_id": conversation}
         if workflow:
             body["workflow_id"] = workflow
         return "/chat-messages", body

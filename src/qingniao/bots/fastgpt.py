@@ -137,8 +137,8 @@ class FastGPTBot:
                     yield told
         if not reply.is_whole:
             raise ReplyTruncated
-        for piece in reply.writing.flush():
-            yield piece
+        for told in reply.writing.finish():
+            yield told
         yield reply.writing.done()
 
     async def train(self, lessons: Sequence[Lesson]) -> TrainingReport:
@@ -207,8 +207,8 @@ def _dialogue(query: Query) -> str:
 def _content(query: Query) -> str | list[dict[str, Any]]:
     files = [file for file in query.files if file.url]
     if not files:
-        return query.text
-    parts: list[dict[str, Any]] = [{"type": "text", "text": query.text}]
+        return query.whole
+    parts: list[dict[str, Any]] = [{"type": "text", "text": query.whole}]
     for file in files:
         if file.media_type.startswith("image/"):
             parts.append({"type": "image_url", "image_url": {"url": file.url}})

@@ -9,6 +9,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import aclosing
 from typing import Any, Final
 
+import msgspec
 from msgspec import Struct
 
 from qingniao.bots.base import (
@@ -51,7 +52,9 @@ class Tool(Struct, frozen=True, kw_only=True):
 
     name: str
     description: str
-    parameters: dict[str, Any] = {"type": "object", "properties": {}}
+    parameters: dict[str, Any] = msgspec.field(
+        default_factory=lambda: {"type": "object", "properties": {}}
+    )
     call: Callable[[str], Awaitable[str]] | None = None
 
 
@@ -164,8 +167,8 @@ class OpenAIBot:
                 messages.append(await self._called(call))
         else:
             raise BotGarbled("The model calls one tool after the other and does not answer.")
-        for piece in writing.flush():
-            yield piece
+        for last in writing.finish():
+            yield last
         self._price(writing)
         yield writing.done()
 
@@ -259,6 +262,8 @@ class OpenAIBot:
         messages: list[dict[str, Any]] = []
         if self._settings.prompt:
             messages.append({"role": "system", "content": _filled(self._settings.prompt, query)})
+        if query.instructions:
+            messages.append({"role": "system", "content": query.instructions})
         if self._settings.history:
             for turn in query.history[-self._settings.history :]:
                 role = "user" if turn.role == "visitor" else "assistant"

@@ -130,7 +130,9 @@ def read_fault(status: int, body: dict[str, Any], wait_s: float) -> BotError | N
         "欠费",
     ):
         return BotOverQuota(f"The account at the model's provider has nothing left.{word}")
-    if has_words(code, "context_length_exceeded") or has_words(said, "context length", "too long"):
+    if has_words(code, "context_length_exceeded") or has_words(
+        said, "context length", "input length", "too long"
+    ):
         return QueryRejected(f"The conversation is too long for this model.{word}")
     if has_words(code, "content_filter", "content_policy", "data_inspection_failed"):
         return QueryRejected(f"The model's provider does not let this be answered.{word}")

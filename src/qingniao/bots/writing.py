@@ -26,6 +26,9 @@ MAX_CHARS: Final = 64_000
 LOOP_CHARS: Final = 1_200
 """So much of nothing but repetition is a model that has got stuck."""
 
+TWICE_CHARS: Final = 30
+"""From this length on nobody says the same twice on purpose."""
+
 LOOP_TIMES: Final = 8
 QUOTE_CHARS: Final = 200
 MAX_CITATIONS: Final = 20
@@ -99,12 +102,18 @@ class Writing:
         events += self.add(text)
         return events
 
-    def flush(self) -> list[TextDelta]:
-        """Nothing more comes: what was held back as the possible beginning of a thought."""
+    def finish(self) -> list[TextDelta | Retracted]:
+        """Nothing more comes: what was held back as the possible beginning of a thought, and the
+        answer once if the platform gave it twice."""
         held, self._held = self._held, None
-        if not held or self._thinks:
-            return []
-        return self.add(held)
+        told: list[TextDelta | Retracted] = []
+        if held and not self._thinks:
+            told += self.add(held)
+        text = self.text
+        half = text[: len(text) // 2]
+        if len(half) >= TWICE_CHARS and half + half == text:
+            told += self.replace(half)
+        return told
 
     def cite(self, id: str, title: str, quote: str = "") -> None:
         """Name a source, once."""
@@ -118,7 +127,7 @@ class Writing:
         self._citations[id] = Citation(id=id, title=title or id, quote=quote)
 
     def done(self) -> Done:
-        """The end, with everything that was gathered. Hand out `flush()` before."""
+        """The end, with everything that was gathered. Hand out `finish()` before."""
         return Done(
             text=self.text,
             usage=Usage(
