@@ -16,7 +16,7 @@ import msgspec
 from msgspec import Struct
 
 from qingniao.doubles.disturbance import disturbed
-from qingniao.doubles.faq import Entry, Faq, made_id, pieces
+from qingniao.doubles.faq import Entry, Faq, Shelf, made_id, pieces
 from qingniao.doubles.scenario import COMMON, LINE, Script, parse, taken_out
 from qingniao.doubles.wire import Exchange, Reply, Request, Server
 from qingniao.errors import ConfigError
@@ -171,8 +171,13 @@ class Double:
         """What a person enters where: for each bot of this platform its label and its fields."""
         raise NotImplementedError
 
-    def said(self, call: Call, question: str, labels: Sequence[str] = ()) -> Said:
-        """What is answered to a question, as the script wants it; with labels, one of them."""
+    def said(
+        self, call: Call, question: str, labels: Sequence[str] = (), learnt: Shelf | None = None
+    ) -> Said:
+        """What is answered to a question, as the script wants it.
+
+        With labels, one of them. What was learnt goes before what the shop knows.
+        """
         unknown = sorted(call.script.names - self.scenarios().keys())
         if unknown:
             return Said(pieces=(f"这个替身不认识场景：{'、'.join(unknown)}。",))
@@ -181,6 +186,8 @@ class Double:
         if labels:
             return Said(pieces=(self.faq.choice(labels, question) or labels[-1],))
         text, sources = self.faq.answer(question)
+        if learnt and (found := learnt.sources(question)):
+            text, sources = found[0][0].answer, found
         if "loop" in call.script:
             sentence = text.partition("。")[0] + "。"
             return Said(pieces=(sentence,) * _LOOPS, sources=sources)

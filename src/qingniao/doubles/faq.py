@@ -16,7 +16,7 @@ from msgspec import Struct
 from qingniao import samples
 from qingniao.knowledge.grams import grams
 
-__all__ = ["Entry", "Faq", "made_id", "pieces", "tokens"]
+__all__ = ["Entry", "Faq", "Shelf", "made_id", "pieces", "tokens"]
 
 UNKNOWN: Final = "抱歉，我没有找到相关的资料。您可以换个说法，或者说“转人工”，由同事来帮您。"
 _LOOKS_AFTER: Final = {
@@ -28,8 +28,13 @@ _LOOKS_AFTER: Final = {
     "sales": ("尺码", "面料洗护", "优惠券", "会员积分", "预售", "缺货", "礼品", "门店", "支付"),
 }
 """Which categories a team with this in its name gets; the first that fits wins."""
+_MEANS: Final = {
+    "转人工": "handoff", "人工": "handoff", "投诉": "anger", "问候": "greeting", "感谢": "thanks",
+    "再见": "goodbye", "闲聊": "chitchat",
+}  # fmt: skip
+"""Which of the sample intents a label means."""
 _GREETING: Final = re.compile(r"(您好|你好|哈喽|嗨|在吗|hi|hello)\W*", re.I)
-_SURE: Final = 0.45
+SURE: Final = 0.45
 _PIECES: Final = re.compile(r"[A-Za-z0-9]+\s?|\s+|[^\x00-\x7f]{1,3}|.", re.S)
 _WORDS: Final = re.compile(r"[a-z0-9]+|[^\x00-\x7f]")
 
@@ -49,19 +54,17 @@ class _File(Struct, frozen=True):
     entries: tuple[Entry, ...]
 
 
-class Faq:
-    """The entries, ready to be searched. Reads a file when made: not on the event loop."""
+class Shelf:
+    """Entries that can be searched."""
 
-    def __init__(self) -> None:
-        self.entries = msgspec.json.decode(samples.knowledge_file(), type=_File).entries
+    def __init__(self, entries: Sequence[Entry]) -> None:
+        self.entries = tuple(entries)
         self.by_id = {entry.id: entry for entry in self.entries}
-        self._intents = samples.intents()
         self._wordings = [
             (frozenset(grams(text)), entry)
             for entry in self.entries
             for text in (entry.question, *entry.alternatives)
         ]
-        self._greeting = samples.site().greeting["zh-CN"]
         self.search = lru_cache(4_096)(self._search)
 
     def _search(self, text: str) -> tuple[tuple[Entry, float], ...]:
@@ -69,12 +72,25 @@ class Faq:
         asked = frozenset(grams(text))
         best: dict[str, tuple[float, Entry]] = {}
         for terms, entry in self._wordings:
-            shared = len(asked & terms)
-            score = 2 * shared / (len(asked) + len(terms)) if shared else 0.0
+            score = _alike(asked, terms)
             if score > best.get(entry.id, (0.0, entry))[0]:
                 best[entry.id] = (score, entry)
         ranked = sorted(best.values(), key=lambda pair: (-pair[0], pair[1].id))
-        return tuple((entry, round(score, 4)) for score, entry in ranked[:3] if score >= _SURE / 2)
+        return tuple((entry, round(score, 4)) for score, entry in ranked[:3] if score >= SURE / 2)
+
+    def sources(self, text: str) -> tuple[tuple[Entry, float], ...]:
+        """The same, but nothing unless the best of them is an answer."""
+        found = self.search(text)
+        return found if found and found[0][1] >= SURE else ()
+
+
+class Faq(Shelf):
+    """The sample shop. Reads files when made: not on the event loop."""
+
+    def __init__(self) -> None:
+        super().__init__(msgspec.json.decode(samples.knowledge_file(), type=_File).entries)
+        self._greeting = samples.site().greeting["zh-CN"]
+        self._intents = samples.intents()
 
     def choice(self, labels: Sequence[str], text: str) -> str:
         """Which of the labels a question belongs to; empty when none does.
@@ -85,8 +101,8 @@ class Faq:
         for label in labels:
             if label and label.lower() in text.lower():
                 return label
-        found = self.search(text)
-        category = found[0][0].category if found and found[0][1] >= _SURE else ""
+        found = self.sources(text)
+        category = found[0][0].category if found else ""
         for label in labels:
             if category and (category in label or any(
                 word in label.lower() and category in _LOOKS_AFTER[word] for word in _LOOKS_AFTER
@@ -96,11 +112,10 @@ class Faq:
 
     def _intent(self, labels: Sequence[str], text: str, *, knows: bool) -> str:
         asked = frozenset(grams(text)) or frozenset((text.strip().lower(),))
-        best, best_score = "", _SURE
+        best, best_score = "", SURE
         for label in labels:
-            for example in self._intents.get(label, ()):
-                terms = frozenset(grams(example)) or frozenset((example.lower(),))
-                score = 2 * len(asked & terms) / (len(asked) + len(terms))
+            for example in self._intents.get(_MEANS.get(label, label), ()):
+                score = _alike(asked, frozenset(grams(example)) or frozenset((example.lower(),)))
                 if score > best_score:
                     best, best_score = label, score
         return best or ("question" if knows and "question" in labels else "")
@@ -109,10 +124,12 @@ class Faq:
         """What to say, and the sources it rests on; none when the shop does not know."""
         if _GREETING.fullmatch(text.strip()):
             return self._greeting, ()
-        found = self.search(text)
-        if not found or found[0][1] < _SURE:
-            return UNKNOWN, ()
-        return found[0][0].answer, found
+        found = self.sources(text)
+        return (found[0][0].answer, found) if found else (UNKNOWN, ())
+
+
+def _alike(one: frozenset[str], other: frozenset[str]) -> float:
+    return 2 * len(one & other) / (len(one) + len(other)) if one and other else 0.0
 
 
 def pieces(text: str) -> list[str]:

@@ -226,7 +226,8 @@ class _Connection:
 
     def _head(self, reply: Reply, length: int) -> bytes:
         lines = [f"HTTP/1.1 {reply.status} {_reason(reply.status)}"]
-        lines.append(f"content-type: {reply.content_type}")
+        if reply.content_type:
+            lines.append(f"content-type: {reply.content_type}")
         lines += [f"{name}: {value}" for name, value in reply.headers.items()]
         if reply.is_stream:
             lines += ["cache-control: no-cache", "transfer-encoding: chunked"]
