@@ -37,19 +37,24 @@ class Heard:
     @property
     def events(self) -> list[tuple[str, Any]]:
         """Names (or nothing) and data, JSON read where it is."""
-        found = []
-        for block in self.text.replace("\r\n", "\n").split("\n\n"):
-            name, data = "", []
-            for line in block.split("\n"):
-                field, _, value = line.partition(":")
-                value = value.removeprefix(" ")
-                if field == "event":
-                    name = value
-                elif field == "data":
-                    data.append(value)
-            if name or data:
-                found.append((name, _read("\n".join(data))))
-        return found
+        return read_events(self.text)
+
+
+def read_events(text: str) -> list[tuple[str, Any]]:
+    """An event stream, taken apart."""
+    found = []
+    for block in text.replace("\r\n", "\n").split("\n\n"):
+        name, data = "", []
+        for line in block.split("\n"):
+            field, _, value = line.partition(":")
+            value = value.removeprefix(" ")
+            if field == "event":
+                name = value
+            elif field == "data":
+                data.append(value)
+        if name or data:
+            found.append((name, _read("\n".join(data))))
+    return found
 
 
 def _read(text: str) -> Any:

@@ -33,6 +33,7 @@ _MEANS: Final = {
     "再见": "goodbye", "闲聊": "chitchat",
 }  # fmt: skip
 """Which of the sample intents a label means."""
+_UNIT: Final = re.compile(r"(小?组|部门?|团队|\s*team)$")
 _GREETING: Final = re.compile(r"(您好|你好|哈喽|嗨|在吗|hi|hello)\W*", re.I)
 SURE: Final = 0.45
 _PIECES: Final = re.compile(r"[A-Za-z0-9]+\s?|\s+|[^\x00-\x7f]{1,3}|.", re.S)
@@ -99,7 +100,8 @@ class Faq(Shelf):
         of the categories (`售后组`).
         """
         for label in labels:
-            if label and label.lower() in text.lower():
+            stem = _UNIT.sub("", label.lower())
+            if stem and stem in text.lower():
                 return label
         found = self.sources(text)
         category = found[0][0].category if found else ""

@@ -57,7 +57,8 @@ class Flow:
         search: Json = {
             "nodeId": "search", "moduleName": "知识库搜索", "moduleType": "datasetSearchNode",
             "runningTime": 0.31, "totalPoints": 0.02, "query": self._query,
-            "model": "text-embedding-v4", "tokens": 12, "similarity": 0.4, "limit": 3_000, "searchMode": "embedding",
+            "model": "text-embedding-v4", "tokens": 12, "similarity": 0.4,
+            "limit": 3_000, "searchMode": "embedding",
             "quoteList": [
                 {
                     "id": entry.id, "q": entry.question, "a": entry.answer, "chunkIndex": 0,

@@ -73,6 +73,10 @@ class Script(Struct, frozen=True):
         text = self.scenarios.get(name, "")
         return float(text) / 1_000 if text.replace(".", "", 1).isdigit() else default_s
 
+    def without(self, name: str) -> "Script":
+        """All the others."""
+        return Script({one: said for one, said in self.scenarios.items() if one != name})
+
     def joined(self, other: "Script") -> "Script":
         """Both; what the other says wins."""
         return Script({**self.scenarios, **other.scenarios})

@@ -41,10 +41,13 @@ class Request(Struct, kw_only=True):
 
 
 class Stop:
-    """Ends a stream that is under way; `tail` is then said instead of what was left."""
+    """Ends a stream that is under way; `tail` is then said instead of what was left, and the
+    connection held for `hold_s`.
+    """
 
-    def __init__(self, tail: list[bytes]) -> None:
+    def __init__(self, tail: list[bytes], *, hold_s: float = 0.0) -> None:
         self.tail = tail
+        self.hold_s = hold_s
         self.is_set = False
         self.nudge: asyncio.Event | None = None
 
@@ -218,6 +221,7 @@ class _Connection:
         if exchange.outcome == "stopped" and reply.stop is not None:
             for event in reply.stop.tail:
                 await self._send(event, reply)
+            await self._hold(reply.stop.hold_s)
         if reply.is_stream:
             self._writer.write(b"0\r\n\r\n")
         await self._drain()
@@ -293,13 +297,17 @@ class _Connection:
             raise _Left
 
     async def _hang(self) -> None:
+        await self._hold(_LONGEST_S)
+        raise _Cut
+
+    async def _hold(self, seconds: float) -> None:
+        """Say nothing, until the time is over or the client leaves."""
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(_LONGEST_S):
+            async with asyncio.timeout(seconds):
                 while not self._has_left:
                     self._nudge.clear()
                     await self._nudge.wait()
                 raise _Left
-        raise _Cut
 
     def _reset(self) -> None:
         raw = self._writer.get_extra_info("socket")
