@@ -329,7 +329,7 @@ class MemoryHouse:
         self.hub = Hub(services)
         self.heart = Heart(self.hub, self.wire.beat_ms, self.wire.hello_ms)
         self.fanout.subscribe(self.hub.deliver)
-        self._front = Front(self.hub, hello_app)
+        self._front = Front(self.hub.services.config, hello_app, self.hub)
         self._intake = loop.create_task(self.pipeline.run())
         self.plugs: list[Plug] = []
 
