@@ -51,7 +51,13 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"qingniao {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
-    serve = commands.add_parser("serve", help="serve everything on one port")
+    serve = commands.add_parser("serve", help="serve everything, or some roles, on one port")
+    serve.add_argument(
+        "--role", default="all",
+        help="all (default), or some of gateway, api, worker:ai, worker:assignment, "
+        "worker:analytics, worker:delivery, comma-separated; "
+        "anything but all needs QINGNIAO_DATABASE_URL and QINGNIAO_BUS_URL",
+    )  # fmt: skip
     serve.add_argument("--config", type=Path, help="a TOML file of settings")
     serve.add_argument("--host", help="address to listen on (QINGNIAO_HOST)")
     serve.add_argument("--port", type=int, help="port to listen on, 0 for any (QINGNIAO_PORT)")
@@ -114,20 +120,24 @@ def _serve(options: argparse.Namespace) -> int:
     set_up_logging(config.log_level, config.log_format)
     # A tenth of the start went to looking for garbage among imports; `serve` turns it on again.
     gc.disable()
-    from qingniao.runtime import serve
+    from qingniao.runtime import ALL, ServeRole, read_roles, serve
+
+    roles = read_roles(options.role)
 
     def ready(url: str, first: "FirstRun | None") -> None:
-        lines = [
-            f"console   {url}/console/",
-            f"demo shop {url}/demo/",
-            f"data in   {Path(config.data).resolve()}",
-        ]
+        lines = []
+        if ServeRole.API in roles:
+            lines += [f"console   {url}/console/", f"demo shop {url}/demo/"]
+        if roles == ALL:
+            lines.append(f"data in   {Path(config.data).resolve()}")
+        else:
+            lines.append(f"health    {url}/healthz")
         if first is not None:
             lines.append(f"sign in as {first.login} with the one-time password: {first.password}")
         print("\n".join(lines))
         print("ready", flush=True)
 
-    _run(serve(config, ready))
+    _run(serve(config, ready, roles))
     return 0
 
 

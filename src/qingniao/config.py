@@ -73,9 +73,12 @@ class GatewayConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """How often agents hear of changed conversations in their lists."""
     inbox_changes: int = 500
     """Changed conversations per interval above which agents are told to reload."""
+    notice_ms: int = 0
+    """On SIGTERM: how long `/healthz` says "draining" before nobody is taken in any more. Behind a
+    load balancer: longer than it takes to notice."""
     drain_ms: int = 5_000
-    """On SIGTERM: time to store what was accepted. Three seconds later the process has ended,
-    whatever hangs."""
+    """After that: time to store what was accepted and to end what is under way. Three seconds later
+    the process has ended, whatever hangs."""
 
 
 class PipelineConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -193,6 +196,7 @@ _SECTIONS: Final = {
     "api": ApiConfig,
     "wire": WireConfig,
 }
+_MAY_BE_ZERO: Final = frozenset({"gateway.notice_ms"})
 _PREFIX: Final = "QINGNIAO_"
 _NOT_SETTINGS: Final = frozenset(
     {"QINGNIAO_CONFIG", "QINGNIAO_PASSWORD", "QINGNIAO_REQUIRE_ENGINES"}
@@ -290,6 +294,8 @@ def _validate(config: Config) -> None:
     for section in _SECTIONS:
         for key in _SECTIONS[section].__struct_fields__:
             value = getattr(getattr(config, section), key)
+            if f"{section}.{key}" in _MAY_BE_ZERO and value == 0:
+                continue
             if not isinstance(value, str) and not 0 < value < math.inf:
                 raise ConfigError(f"{section}.{key} must be greater than 0, got {value}.")
     if config.pipeline.batch < 2:

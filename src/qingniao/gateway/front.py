@@ -2,8 +2,9 @@
 
 It reads the request head, then hands the transport to picows (`/ws`, through the lobby) or to
 uvicorn (all else) and is out of the way: no cost per message. Without a hub, a process that takes
-no WebSockets, all goes to uvicorn. Rule: this is the only file that touches non-public classes of either (`picows.picows.WSProtocol`, uvicorn's protocol and
-`ServerState`), so both are pinned exactly in `pyproject.toml`.
+no WebSockets, all goes to uvicorn. Rule: this is the only file that touches non-public classes of
+either (`picows.picows.WSProtocol`, uvicorn's protocol and `ServerState`), so both are pinned
+exactly in `pyproject.toml`.
 """
 
 import asyncio

@@ -40,7 +40,9 @@ class Engines:
     async def open(cls, config: Config, stack: AsyncExitStack) -> "Engines":
         """The data folder is there and can be written. Raises `StartError`."""
         data = Path(config.data)
-        log = await asyncio.to_thread(RocksMessageLog, data / "messages", heads=config.storage.heads)
+        log = await asyncio.to_thread(
+            RocksMessageLog, data / "messages", heads=config.storage.heads
+        )
         stack.push_async_callback(log.close)
         database = await Database.open(data / "qingniao.db")
         stack.push_async_callback(database.close)

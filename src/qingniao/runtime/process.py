@@ -18,6 +18,7 @@ from qingniao.errors import StartError
 from qingniao.log import get_logger
 from qingniao.runtime.ending import Ending
 from qingniao.runtime.house import House
+from qingniao.runtime.roles import ALL, ServeRole
 from qingniao.storage.first_run import FirstRun
 
 __all__ = ["Ready", "serve"]
@@ -30,15 +31,17 @@ Ready = Callable[[str, FirstRun | None], None]
 """Called once with the URL, and the one-time password on the first start."""
 
 
-async def serve(config: Config, ready: Ready) -> None:
-    """Run everything in this process until SIGTERM or SIGINT. Raises `StartError`."""
+async def serve(config: Config, ready: Ready, roles: frozenset[ServeRole] = ALL) -> None:
+    """Be these roles in this process until SIGTERM or SIGINT. Raises `StartError`."""
+    _check(roles)
     async with AsyncExitStack() as stack:
         _raise_file_limit()
         await asyncio.to_thread(_prepare_folder, Path(config.data))
-        house = House(config)
+        house = House(config, roles)
         first = await house.open(stack)
         async with asyncio.TaskGroup() as tasks:
-            ending = Ending(config.gateway.drain_ms / 1000 + _GRACE_S)
+            leaving_ms = config.gateway.notice_ms + config.gateway.drain_ms
+            ending = Ending(leaving_ms / 1000 + _GRACE_S)
             ending.listen()
             jobs = [tasks.create_task(job) for job in house.jobs()]
             url = await house.listen()
@@ -53,6 +56,15 @@ async def serve(config: Config, ready: Ready) -> None:
             await house.drain()
             for job in jobs:
                 job.cancel()
+
+
+def _check(roles: frozenset[ServeRole]) -> None:
+    if roles != ALL:
+        raise StartError(
+            "One process with some of the roles shares its data with others: set "
+            "QINGNIAO_DATABASE_URL and QINGNIAO_BUS_URL. Without --role it is everything and "
+            "needs neither."
+        )
 
 
 def _prepare_folder(data: Path) -> None:

@@ -35,14 +35,18 @@ class Dispatcher:
         self._room = asyncio.Semaphore(parallel)
         self._busy: dict[int, bool] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        self._taking: asyncio.Future[int] | None = None
+        self._is_draining = False
         self.handled = self.failed = 0
 
     async def run(self) -> None:
         """Take and handle until cancelled; then cancels what is under way."""
         try:
-            while True:
+            while not self._is_draining:
                 await self._room.acquire()
-                conversation = await self._queue.take(self._role)
+                conversation = await self._next()
+                if conversation is None:
+                    break
                 if conversation in self._busy:
                     # It is being handled: again afterwards, since this may be newer.
                     self._busy[conversation] = True
@@ -52,10 +56,37 @@ class Dispatcher:
                 task = asyncio.create_task(self._one(conversation))
                 self._tasks.add(task)
                 task.add_done_callback(self._tasks.discard)
+            # Draining: whoever owns this cancels it when what is under way is done.
+            await asyncio.get_running_loop().create_future()
         finally:
             for task in list(self._tasks):
                 task.cancel()
             await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def drain(self, within_s: float) -> None:
+        """Take nothing any more and wait for what is under way; what is not done by then is left
+        to its mark, and whoever sweeps next finds it. Idempotent."""
+        self._is_draining = True
+        if self._taking is not None:
+            self._taking.cancel()
+        if self._tasks:
+            _, late = await asyncio.wait(self._tasks, timeout=within_s)
+            if late:
+                _log.warning("work_given_back", role=self._role, conversations=len(late))
+
+    async def _next(self) -> int | None:
+        """The next conversation; `None` when there will be none for us."""
+        self._taking = asyncio.ensure_future(self._queue.take(self._role))
+        try:
+            return await self._taking
+        except asyncio.CancelledError:
+            # Of the two who cancel, our owner is obeyed; a drain only ends the taking.
+            task = asyncio.current_task()
+            if self._is_draining and task is not None and not task.cancelling():
+                return None
+            raise
+        finally:
+            self._taking = None
 
     async def _one(self, conversation: int) -> None:
         again = False

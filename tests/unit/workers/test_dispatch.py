@@ -68,6 +68,42 @@ async def test_conversations_are_handled_in_turn() -> None:
     assert work.ended == [3, 1, 2]
 
 
+async def test_drain_takes_nothing_more_and_waits_for_what_is_under_way() -> None:
+    work = Work()
+    gate = work.hold(1)
+    async with running(work) as dispatcher:
+        work.put(1)
+        await until(lambda: work.begun == [1])
+        draining = asyncio.create_task(dispatcher.drain(5))
+        await asyncio.sleep(0)
+        work.put(2)
+        gate.set()
+        await draining
+        assert work.ended == [1]
+        assert work.queue.depth(Role.AI) == 1, "the next worker's"
+
+
+async def test_drain_gives_up_at_its_deadline_and_the_owner_ends_what_is_late() -> None:
+    work = Work()
+    work.hold(1)
+    async with running(work) as dispatcher:
+        work.put(1)
+        await until(lambda: work.begun == [1])
+        await dispatcher.drain(0.01)
+        assert work.at_once == 1
+    assert work.at_once == 0 and work.ended == []
+
+
+async def test_idle_dispatcher_is_drained_and_cancelled_in_one_turn_of_the_loop() -> None:
+    dispatcher = Dispatcher(Role.AI, MemoryWorkQueue(), Work().handle, 4)
+    task = asyncio.create_task(dispatcher.run())
+    await asyncio.sleep(0)
+    await dispatcher.drain(1)
+    task.cancel()
+    _, late = await asyncio.wait([task], timeout=5)
+    assert not late and task.cancelled()
+
+
 async def test_many_are_handled_at_once_but_not_more_than_allowed() -> None:
     work = Work()
     gates = [work.hold(number) for number in range(1, 8)]

@@ -1,0 +1,71 @@
+"""The AI role: visitors are answered. Owns the bots of this process and what they have learnt."""
+
+from collections.abc import Coroutine, Iterable
+from pathlib import Path
+
+from qingniao.bots.base import BotMisconfigured, BotService
+from qingniao.bots.local import LocalBot
+from qingniao.knowledge.entries import Entry
+from qingniao.metrics import Reading
+from qingniao.runtime.answering import Answering
+from qingniao.runtime.foundation import Foundation
+from qingniao.storage.flows import Flows
+from qingniao.training import Built
+from qingniao.workers.learning import Learning
+from qingniao.workers.senses import Mind
+
+__all__ = ["AIRoom"]
+
+
+class AIRoom:
+    """`Room` of the role `worker:ai`."""
+
+    def __init__(self, base: Foundation) -> None:
+        engines = base.engines
+        self._flows = Flows(engines.database)
+        self._knowledge = base.knowledge
+        self._mind = Mind()
+        self._bot: LocalBot | None = None
+        self.learning = Learning(Path(base.config.data) / "knowledge", self._entries, self._learnt)
+        self._answering = Answering(
+            engines.log, base.pipeline, engines.fanout, engines.queue, visitors=base.visitors,
+            senses=self._mind, bot=self._find_bot, parallel=base.config.ai.parallel,
+        )  # fmt: skip
+
+    async def open(self) -> None:
+        """Learn what is to be known, and read the published flow."""
+        await self.learning.learn()
+        await self._answering.load_flow(self._flows)
+
+    def jobs(self) -> list[Coroutine[None, None, None]]:
+        """See `Room`."""
+        return [self._answering.dispatcher.run(), self.learning.run()]
+
+    def readings(self) -> Iterable[Reading]:
+        """See `Room`."""
+        return self._answering.dispatcher.readings()
+
+    async def drain(self, within_s: float) -> None:
+        """Answer those who are being answered; the others keep their mark."""
+        await self._answering.dispatcher.drain(within_s)
+
+    def _find_bot(self, bot: str) -> BotService:
+        if self._bot is None or bot not in ("", self._bot.name):
+            raise BotMisconfigured(f"There is no bot called {bot}.")
+        return self._bot
+
+    def _learnt(self, learnt: Built) -> None:
+        self._mind.use(learnt)
+        if self._bot is None:
+            self._bot = LocalBot(learnt.retriever)
+        else:
+            self._bot.use(learnt.retriever)
+
+    async def _entries(self) -> list[Entry]:
+        return [
+            Entry(
+                id=row.id, title=row.title, question=row.question, answer=row.answer,
+                alternatives=row.alternatives, category=row.category,
+            )
+            for row in await self._knowledge.all()
+        ]  # fmt: skip

@@ -1,0 +1,35 @@
+"""The delivery role: what was left undone is brought again to those whose work it is.
+
+Today that is the sweeper; what is delivered to other systems (webhooks, channels) will be its
+neighbour, for it needs the same: marks in the log, and somebody who comes by until they are gone.
+"""
+
+from collections.abc import Coroutine, Iterable
+
+from qingniao.chat.ports import Role
+from qingniao.metrics import Reading
+from qingniao.runtime.foundation import Foundation
+from qingniao.workers.dispatch import Sweeper
+
+__all__ = ["DeliveryRoom"]
+
+
+class DeliveryRoom:
+    """`Room` of the role `worker:delivery`."""
+
+    def __init__(self, base: Foundation) -> None:
+        self._sweeper = Sweeper(base.engines.log, base.engines.queue, (Role.AI, Role.INDEX))
+
+    async def open(self) -> None:
+        """See `Room`."""
+
+    def jobs(self) -> list[Coroutine[None, None, None]]:
+        """See `Room`."""
+        return [self._sweeper.run()]
+
+    def readings(self) -> Iterable[Reading]:
+        """See `Room`."""
+        return ()
+
+    async def drain(self, within_s: float) -> None:
+        """Nothing to finish: marks stay until their work is done."""

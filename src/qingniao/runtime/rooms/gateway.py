@@ -1,0 +1,23 @@
+"""The gateway role: sockets, and the way from them into the log."""
+
+from typing import Any
+
+from qingniao.clock import wall_ms
+from qingniao.gateway.ports import GatewayServices
+from qingniao.gateway.server import GatewayServer
+from qingniao.runtime.door import Door
+from qingniao.runtime.foundation import Foundation
+
+__all__ = ["open_gateway"]
+
+
+def open_gateway(base: Foundation, app: Any) -> GatewayServer:
+    """The server of the process's port, for WebSockets and for what `app` answers."""
+    engines = base.engines
+    door = Door(engines.signer, base.users, base.sessions, base.visitors.arrivals, wall_ms)
+    services = GatewayServices(
+        log=engines.log, pipeline=base.pipeline, fanout=engines.fanout,
+        presence=engines.presence, authenticate=door.authenticate, clock=wall_ms,
+        config=base.config.gateway, wire=base.config.wire, proxies=base.proxies(),
+    )  # fmt: skip
+    return GatewayServer(services, app)
