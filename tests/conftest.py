@@ -15,6 +15,9 @@ import uvloop
 from blockbuster import BlockBuster, blockbuster_ctx
 from gateway_house import GatewayHouse
 from hypothesis import HealthCheck, settings
+from redis_servers import redis_cluster, redis_sentinels, redis_standalone
+
+__all__ = ["redis_cluster", "redis_sentinels", "redis_standalone"]
 
 # Deterministic: a run of the suite says the same twice. The first example pays for imports.
 settings.register_profile(

