@@ -16,6 +16,9 @@ from blockbuster import BlockBuster, blockbuster_ctx
 from engines import postgres, postgres_url
 from gateway_house import GatewayHouse
 from hypothesis import HealthCheck, settings
+from redis_servers import redis_cluster, redis_sentinels, redis_standalone
+
+__all__ = ["redis_cluster", "redis_sentinels", "redis_standalone"]
 
 __all__ = ["postgres", "postgres_url"]  # fixtures of every test
 
