@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import pytest
 
 from qingniao.errors import StartError
-from qingniao.testing.postgres import PostgresServer, find_postgres
+from qingniao.servers.postgres import PostgresServer, find_postgres
 
 
 @pytest.fixture(scope="session")

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import pytest
 
 from qingniao.errors import StartError
-from qingniao.testing.redis import Cluster, RedisServers, Sentinels, Standalone
+from qingniao.servers.redis import Cluster, RedisServers, Sentinels, Standalone
 
 
 def _served(kind: type[RedisServers]) -> Iterator[RedisServers]:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from qingniao.testing.postgres import PostgresServer
+from qingniao.servers.postgres import PostgresServer
 
 
 def test_what_was_committed_survives_a_kill(postgres: PostgresServer):
@@ -34,7 +34,7 @@ def test_paused_it_answers_nothing(postgres: PostgresServer):
 def test_it_ends_with_a_test_run_that_is_killed():
     code = """
 import time
-from qingniao.testing.postgres import PostgresServer
+from qingniao.servers.postgres import PostgresServer
 with PostgresServer() as server:
     print(server.folder, server._process.pid, flush=True)
     time.sleep(60)

@@ -1,7 +1,7 @@
-"""A real PostgreSQL for tests: started, stopped, killed and frozen on command.
+"""A real PostgreSQL on this machine: started, stopped, killed and frozen on command.
 
-Owns one server with its temporary folder on a free loopback port; refuses to know a table. Rule:
-whatever becomes of the test run, neither the server nor its folder stays behind.
+Owns one server with its folder on a free loopback port; refuses to know a table. Rule: whatever
+becomes of whoever started it, the server does not stay behind, nor does a folder of its own making.
 
 Everything here blocks, some of it for a second: from an event loop call it through
 `asyncio.to_thread`.
@@ -11,6 +11,7 @@ import contextlib
 import importlib.util
 import os
 import pwd
+import secrets
 import shutil
 import signal
 import socket
@@ -41,13 +42,13 @@ _MINDER: Final = """
 read -r _
 [ -s "$1/data/postmaster.pid" ] && read -r pid <"$1/data/postmaster.pid" && {
     kids=$(cat "/proc/$pid/task/$pid/children")
-    kill -QUIT "$pid"
+    kill "$2" "$pid"
     kill -CONT $kids "$pid"
     for _ in 1 2 3 4 5 6 7 8 9 10; do kill -0 "$pid" && sleep 0.2; done
 }
-rm -rf "$1"
+[ "$3" = keep ] || rm -rf "$1"
 """
-"""Waits for the end of the pipe that only the test run holds open, and tidies up after it."""
+"""Waits for the end of the pipe that only its owner holds open, and tidies up after them."""
 
 
 def find_postgres() -> Path:
@@ -66,10 +67,12 @@ def find_postgres() -> Path:
 class PostgresServer:
     """`with PostgresServer() as server: url = server.new_database("one")`."""
 
-    def __init__(self, **settings: str) -> None:
-        """`settings` go into its postgresql.conf. Raises `StartError`."""
+    def __init__(self, folder: Path | None = None, **settings: str) -> None:
+        """In a `folder` that it keeps, or in a temporary one that goes with it. `settings` go onto
+        its command line. A kept one asks for a password. Raises `StartError`."""
         self._programs = find_postgres()
         self._account = _account()
+        self._kept = folder
         self._settings = _SETTINGS | settings
         self._process: subprocess.Popen[bytes] | None = None
         self._minder: subprocess.Popen[bytes] | None = None
@@ -80,19 +83,11 @@ class PostgresServer:
 
     def __enter__(self) -> Self:
         # Not below a folder that is closed to the server's account, as pytest's are.
-        self.folder = Path(tempfile.mkdtemp(prefix="qingniao-postgres-"))
+        self.folder = self._kept or Path(tempfile.mkdtemp(prefix="qingniao-postgres-"))
         try:
             self._mind()
-            if self._account:
-                shutil.chown(self.folder, self._account)
-            self._run("initdb", "-D", str(self._data), "-U", "qingniao", "--auth=trust",
-                      "--encoding=UTF8", "--no-locale", "--no-sync")  # fmt: skip
+            self._make_folder()
             self.port = _free_port()
-            with (self._data / "postgresql.conf").open("a") as file:
-                written = self._settings | {
-                    "port": str(self.port), "unix_socket_directories": str(self.folder),
-                }  # fmt: skip
-                file.writelines(f"{name} = '{value}'\n" for name, value in written.items())
             self.start()
         except BaseException:
             self.close()
@@ -102,13 +97,48 @@ class PostgresServer:
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    def _make_folder(self) -> None:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        if self._account:
+            shutil.chown(self.folder, self._account)
+        if (self._data / "PG_VERSION").exists():
+            return
+        # Half of it may be there from a first start that was cut short.
+        shutil.rmtree(self._data, ignore_errors=True)
+        make = ["initdb", "-D", str(self._data), "-U", "qingniao", "--encoding=UTF8", "--no-locale"]
+        if not self._kept:
+            self._run(*make, "--auth=trust", "--no-sync")
+            return
+        given = self.folder / "given"
+        given.write_text(secrets.token_urlsafe(24))
+        if self._account:
+            shutil.chown(given, self._account)
+        given.chmod(0o600)
+        self._run(*make, "--auth=scram-sha-256", f"--pwfile={given}")
+        given.rename(self.folder / "password")
+
+    @property
+    def _password(self) -> str:
+        return (self.folder / "password").read_text() if self._kept else ""
+
+    @property
+    def pid(self) -> int:
+        """The first of its processes; 0 when it does not run."""
+        return self._process.pid if self.is_running and self._process is not None else 0
+
+    @property
+    def is_running(self) -> bool:
+        """Was it started, and neither stopped nor ended by itself?"""
+        return self._process is not None and self._process.poll() is None
+
     @property
     def _data(self) -> Path:
         return self.folder / "data"
 
     def url(self, database: str) -> str:
-        """Of a database here, over TCP."""
-        return f"postgresql://qingniao@127.0.0.1:{self.port}/{database}"
+        """Of a database here, over TCP; a kept server's holds its password."""
+        who = f"qingniao:{self._password}" if self._kept else "qingniao"
+        return f"postgresql://{who}@127.0.0.1:{self.port}/{database}"
 
     def new_database(self, name: str) -> str:
         """An empty database; its URL. One of that name that is there already is thrown away."""
@@ -123,9 +153,13 @@ class PostgresServer:
 
     def start(self) -> None:
         """Start it and wait until it takes connections. Raises `StartError`."""
+        # The path of a socket may be 107 bytes long; a kept folder's may be longer.
+        sockets = "" if self._kept else str(self.folder)
+        written = self._settings | {"port": str(self.port), "unix_socket_directories": sockets}
+        settings = [f"--{name}={value}" for name, value in written.items()]
         with (self.folder / "log").open("ab") as log:
             self._process = subprocess.Popen(  # noqa: S603
-                [self._programs / "postgres", "-D", self._data],
+                [self._programs / "postgres", "-D", self._data, *settings],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd="/",
                 user=self._account, group=_group(self._account), start_new_session=True,
             )  # fmt: skip
@@ -178,8 +212,8 @@ class PostgresServer:
             _signal(pid, signal.SIGCONT)
 
     def close(self) -> None:
-        """Stop it and remove its folder. Idempotent."""
-        self.kill()
+        """Stop it and remove its folder unless that is kept. Idempotent."""
+        self.stop() if self._kept else self.kill()
         if self._pipe >= 0:
             os.close(self._pipe)
             self._pipe = -1
@@ -197,8 +231,9 @@ class PostgresServer:
 
     def _mind(self) -> None:
         reading, self._pipe = os.pipe()
+        end = ("-INT", "keep") if self._kept else ("-QUIT", "remove")
         self._minder = subprocess.Popen(  # noqa: S603
-            ["/bin/sh", "-c", _MINDER, "sh", self.folder], stdin=reading,
+            ["/bin/sh", "-c", _MINDER, "sh", self.folder, *end], stdin=reading,
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
         )  # fmt: skip
         os.close(reading)
@@ -215,9 +250,10 @@ class PostgresServer:
 
     def _run(self, program: str, *arguments: str) -> str:
         try:
+            environ = os.environ | ({"PGPASSWORD": self._password} if program == "psql" else {})
             done = subprocess.run(  # noqa: S603
                 [self._programs / program, *arguments], check=True, capture_output=True, text=True,
-                timeout=_DEADLINE_S, stdin=subprocess.DEVNULL, cwd="/",
+                timeout=_DEADLINE_S, stdin=subprocess.DEVNULL, cwd="/", env=environ,
                 user=self._account, group=_group(self._account),
             )  # fmt: skip
         except subprocess.CalledProcessError as exc:
