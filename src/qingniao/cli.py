@@ -64,6 +64,10 @@ def _parser() -> argparse.ArgumentParser:
     serve.add_argument("--data", help="folder of everything that must survive (QINGNIAO_DATA)")
     serve.set_defaults(run=_serve)
 
+    _add_cluster(
+        commands.add_parser("cluster", help="run a whole cluster on this machine, for trying")
+    )
+
     check = commands.add_parser("check-config", help="say whether the settings are right")
     check.add_argument("--config", type=Path, help="a TOML file of settings")
     check.set_defaults(run=_check_config)
@@ -82,6 +86,33 @@ def _parser() -> argparse.ArgumentParser:
     replay.set_defaults(run=_replay)
     _add_load(commands.add_parser("load", help="put a server under load and measure it"))
     return parser
+
+
+def _add_cluster(cluster: argparse.ArgumentParser) -> None:
+    cluster.add_argument("--gateways", type=_count, default=3, help="gateway processes (3)")
+    cluster.add_argument("--api", type=_count, default=2, help="api processes (2)")
+    cluster.add_argument("--ai", type=_count, default=1, help="workers that answer (1)")
+    cluster.add_argument("--assignment", type=_count, default=1, help="workers that assign (1)")
+    cluster.add_argument("--analytics", type=_count, default=1, help="workers that count (1)")
+    cluster.add_argument("--delivery", type=_count, default=1, help="workers that sweep (1)")
+    cluster.add_argument(
+        "--redis", choices=("standalone", "cluster"), default="standalone",
+        help="one server (default), or a cluster of six",
+    )  # fmt: skip
+    cluster.add_argument("--host", default="127.0.0.1", help="address to listen on (127.0.0.1)")
+    cluster.add_argument("--port", type=int, default=8080, help="public port, 0 for any (8080)")
+    cluster.add_argument(
+        "--data", type=Path, default=Path("data/cluster"), help="its folder (data/cluster)"
+    )
+    cluster.add_argument("--config", type=Path, help="a TOML file of settings for every process")
+    cluster.set_defaults(run=_cluster)
+
+
+def _count(text: str) -> int:
+    number = int(text)
+    if not 1 <= number <= 50:
+        raise argparse.ArgumentTypeError(f"between 1 and 50, not {number}")
+    return number
 
 
 def _add_load(load: argparse.ArgumentParser) -> None:
@@ -138,6 +169,25 @@ def _serve(options: argparse.Namespace) -> int:
         print("ready", flush=True)
 
     _run(serve(config, ready, roles))
+    return 0
+
+
+def _cluster(options: argparse.Namespace) -> int:
+    from qingniao.cluster import command
+    from qingniao.cluster.layout import Size
+
+    size = Size(
+        gateways=options.gateways, apis=options.api, ai=options.ai, assignment=options.assignment,
+        analytics=options.analytics, delivery=options.delivery, redis=options.redis,
+    )  # fmt: skip
+    _run(
+        command.run(
+            command.ClusterOptions(
+                folder=options.data, host=options.host, port=options.port, size=size,
+                config=options.config,
+            )
+        )
+    )  # fmt: skip
     return 0
 
 

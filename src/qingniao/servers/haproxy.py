@@ -7,6 +7,7 @@ know who starts the processes behind it. Rule: no stickiness; any gateway serves
 import asyncio
 import shutil
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 from string import Template
 from typing import Final
@@ -15,12 +16,12 @@ from msgspec import Struct
 
 from qingniao.errors import StartError
 
-__all__ = ["Plan", "Upstream", "check", "command", "find_haproxy", "render"]
+__all__ = ["EXAMPLE", "Plan", "Upstream", "check", "command", "find_haproxy", "render"]
 
 _CONFIGURATION: Final = Template("""\
 # HAProxy 2.6 or newer in front of Qingniao: WebSockets go to the gateways, the rest to the api.
 # No stickiness: every gateway serves every visitor, and a client that comes back anywhere goes on
-# where it was.
+# where it was. Put your own addresses below `backend`; docs/howto/cluster.md goes through the rest.
 
 global
     # Two for each visitor who is connected (one to each side), and files for checks and logs.
@@ -136,6 +137,19 @@ class Plan(Struct, frozen=True, kw_only=True):
     """Where its run-time commands are taken: a path of a socket; empty for nowhere."""
 
 
+EXAMPLE: Final = Plan(
+    bind=":80",
+    gateways=[
+        Upstream("gateway1", "10.0.0.11:8080"),
+        Upstream("gateway2", "10.0.0.12:8080"),
+        Upstream("gateway3", "10.0.0.13:8080"),
+    ],
+    apis=[Upstream("api1", "10.0.0.21:8080"), Upstream("api2", "10.0.0.22:8080")],
+    control="/run/haproxy/admin.sock",
+)
+"""What `deploy/haproxy/haproxy.cfg` shows."""
+
+
 def render(plan: Plan) -> str:
     """The configuration file."""
     control = f"\n    stats socket {plan.control} mode 600 level admin" if plan.control else ""
@@ -148,6 +162,7 @@ def render(plan: Plan) -> str:
     )
 
 
+@cache
 def find_haproxy() -> str:
     """Its program. Raises `StartError` when there is none."""
     # Debian has it where only administrators look.
@@ -164,8 +179,9 @@ def command(configuration: Path) -> list[str]:
 
 async def check(configuration: Path) -> None:
     """Let it read the file. Raises `StartError` with what it says."""
+    program = await asyncio.to_thread(find_haproxy)
     process = await asyncio.create_subprocess_exec(
-        find_haproxy(), "-c", "-f", str(configuration),
+        program, "-c", "-f", str(configuration),
         stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.DEVNULL,
         stderr=asyncio.subprocess.PIPE,
     )  # fmt: skip

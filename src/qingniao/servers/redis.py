@@ -19,6 +19,7 @@ from typing import Any, Final, Self
 import hiredis
 
 from qingniao.errors import StartError
+from qingniao.servers.tied import tied
 
 __all__ = ["Cluster", "Node", "RedisServers", "Sentinels", "Standalone", "find_program"]
 
@@ -60,7 +61,7 @@ class Node:
     def start(self) -> None:
         """Start it (again), empty, and wait until it answers. Raises `StartError`."""
         self._folder.mkdir(parents=True, exist_ok=True)
-        command = [self._program]
+        command = [*tied("KILL"), self._program]
         if self._is_sentinel:
             file = self._folder / "sentinel.conf"
             file.touch()
@@ -104,6 +105,11 @@ class Node:
         except OSError:
             return None
         return reply
+
+    @property
+    def pid(self) -> int:
+        """Its process; 0 when it does not run."""
+        return self._process.pid if self._process is not None and self.is_running else 0
 
     @property
     def is_running(self) -> bool:
