@@ -44,9 +44,8 @@ class GatewayServer:
         except OSError as exc:
             raise _start_error(host, port, exc) from exc
         self._unsubscribe = self._services.fanout.subscribe(self.hub.deliver)
-        self._tasks = [
-            loop.create_task(job) for job in (self.hub.heart.run(), self.hub.inbox.run())
-        ]
+        jobs = (self.hub.heart.run(), self.hub.inbox.run(), self.hub.reads.run())
+        self._tasks = [loop.create_task(job) for job in jobs]
         return int(self._server.sockets[0].getsockname()[1])
 
     async def close(self) -> None:
