@@ -12,6 +12,7 @@ from typing import Any, Final
 import msgspec
 
 from qingniao.bus.base import Attendance, Audience, News, Published, SignOut, Told, Whisper
+from qingniao.chat.ports import ReadMark
 from qingniao.chat.view import AGENTS_ONLY, for_visitor, standing
 from qingniao.gateway.addresses import Addresses
 from qingniao.gateway.client_socket import ClientSocket
@@ -21,6 +22,7 @@ from qingniao.gateway.inbox import Inbox
 from qingniao.gateway.outboxes import Outboxes
 from qingniao.gateway.people import People
 from qingniao.gateway.ports import GatewayServices
+from qingniao.gateway.reads import Reads
 from qingniao.gateway.requests import Requests
 from qingniao.log import get_logger
 from qingniao.metrics import Reading
@@ -53,6 +55,7 @@ class Hub:
         self.addresses = Addresses(services.config, services.proxies, services.clock)
         self.inbox = Inbox(services)
         self.requests = Requests(self)
+        self.reads = Reads(services.log, services.fanout)
         self.outboxes = Outboxes(services.config)
         self.pauses = self.repaired = self.busy = 0
         self._followers: dict[int, dict[Connection, None]] = {}
@@ -159,12 +162,7 @@ class Hub:
 
     def read(self, connection: Connection, conversation: int, seq: int) -> None:
         """Somebody has seen everything up to `seq`."""
-        is_agent = connection.session.is_agent
-        marks = self.services.log.mark_read(conversation, agent=is_agent, seq=seq)
-        if marks is None:
-            return
-        frame = MSGPACK.encode(State(conversation, {"read": {"v": marks[0], "a": marks[1]}}))
-        self.services.fanout.publish(Whisper(conversation, frame, droppable=False, lists=True))
+        self.reads.seen(ReadMark(conversation, connection.session.is_agent, seq))
 
     def typing(self, connection: Connection, frame: Typing) -> None:
         """Somebody is writing; agents see the visitor's words, visitors only that."""

@@ -35,9 +35,8 @@ class GatewayServer:
         port = await self._http.start(host, port)
         self._unsubscribe = self._services.fanout.subscribe(self.hub.deliver)
         loop = asyncio.get_running_loop()
-        self._tasks = [
-            loop.create_task(job) for job in (self.hub.heart.run(), self.hub.inbox.run())
-        ]
+        jobs = (self.hub.heart.run(), self.hub.inbox.run(), self.hub.reads.run())
+        self._tasks = [loop.create_task(job) for job in jobs]
         return port
 
     async def close(self, within_s: float | None = None) -> None:

@@ -142,10 +142,10 @@ class Pipeline:
         self.committed += len(taken)
         self._sizes.observe(len(taken))
         self._times.observe((stored - began) * 1000)
-        touched: dict[int, None] = {}
+        touched: dict[int, Head] = {}
         for (_, reply, _), decision in zip(taken, decisions, strict=True):
-            if decision.entries:
-                touched[decision.intent.conversation] = None
+            if decision.head is not None:
+                touched[decision.intent.conversation] = decision.head
             try:
                 if decision.entries:
                     self._tell(decision)
@@ -154,7 +154,7 @@ class Pipeline:
             except Exception as exc:  # it is stored; who was not told finds it in the log
                 _log.error("telling_failed", exc=exc, conversation=decision.intent.conversation)
         try:
-            self._hint(await self._log.heads(touched))
+            self._hint(touched)
         except Exception as exc:  # the marks are on disk: the sweeper brings them again
             _log.error("hinting_failed", exc=exc, conversations=len(touched))
         ended = time.perf_counter()

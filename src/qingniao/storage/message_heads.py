@@ -19,7 +19,7 @@ from rocksdict import WriteBatch
 
 from qingniao.chat.head import Head, fold
 from qingniao.chat.lifecycle import Status
-from qingniao.chat.ports import Role
+from qingniao.chat.ports import ReadMark, Role
 from qingniao.storage.message_engine import Engine
 from qingniao.storage.message_keys import entry_of, head_key, mark_key, origin_of
 
@@ -139,20 +139,23 @@ class Heads:
                     del cleared[conversation]
                     batch.delete(mark_key(role, conversation))
 
-    def mark_read(self, conversation: int, *, agent: bool, seq: int) -> tuple[int, int] | None:
+    def mark_read(self, marks: Iterable[ReadMark]) -> dict[int, tuple[int, int]]:
         """See `MessageLog.mark_read`."""
-        head = self.find(conversation)
-        if head is None:
-            return None
-        seq = min(seq, head.last)
-        if seq <= (head.read_agent if agent else head.read_visitor):
-            return None
-        if agent:
-            head.read_agent = seq
-        else:
-            head.read_visitor = seq
-        self._unsaved.add(conversation)
-        return head.read_visitor, head.read_agent
+        news: dict[int, tuple[int, int]] = {}
+        for conversation, is_agent, seq in marks:
+            head = self.find(conversation)
+            if head is None:
+                continue
+            seq = min(seq, head.last)
+            if seq <= (head.read_agent if is_agent else head.read_visitor):
+                continue
+            if is_agent:
+                head.read_agent = seq
+            else:
+                head.read_visitor = seq
+            self._unsaved.add(conversation)
+            news[conversation] = head.read_visitor, head.read_agent
+        return news
 
     def put_unsaved(self, batch: WriteBatch) -> set[int]:
         """Put the heads with new read marks; returns the conversations, for `keep_unsaved`."""

@@ -16,7 +16,7 @@ from qingniao.bus.base import Attendance, Fanout, News, Presence, Published, Ret
 from qingniao.chat.head import Head
 from qingniao.chat.intake import Decision, Intent, Move
 from qingniao.chat.lifecycle import Event, Status, Why
-from qingniao.chat.ports import MessageLog, Role
+from qingniao.chat.ports import MARKS_AT_ONCE, MessageLog, Role
 from qingniao.clock import Clock
 from qingniao.errors import Busy, StorageError
 from qingniao.log import get_logger
@@ -86,11 +86,14 @@ class AssignmentWorker:
         """Assign until cancelled."""
         stop = self._fanout.subscribe(self._hear)
         try:
-            # The list may be behind the log: what it has not seen yet is looked at there.
-            listed = await self._assigned()
-            self._moved |= {*listed, *self._message_log.marked(Role.INDEX)}
+            is_begun = False
             while True:
                 try:
+                    if not is_begun:
+                        # The list may be behind the log: what it has not seen is looked at there.
+                        listed = await self._assigned()
+                        self._moved.update(listed, await self._all_marked(Role.INDEX))
+                        is_begun = True
                     await self.tick()
                 except (StorageError, Busy) as exc:
                     _log.warning("assignment_waits", reason=str(exc))
@@ -138,13 +141,21 @@ class AssignmentWorker:
             self._open.pop(head.conversation, None)
 
     async def _waiting(self) -> list[Head]:
-        marked = self._message_log.marked(Role.ASSIGNMENT)
+        marked = await self._all_marked(Role.ASSIGNMENT)
         heads = (await self._message_log.heads(marked)).values()
         done = [(h.conversation, h.last) for h in heads if h.status is not Status.WAITING]
         if done:
             await self._message_log.clear(Role.ASSIGNMENT, done)
         still = [head for head in heads if head.status is Status.WAITING]
         return sorted(still, key=lambda head: (head.since, head.conversation))
+
+    async def _all_marked(self, role: Role) -> list[int]:
+        marked: list[int] = []
+        while step := await self._message_log.marked(role, marked[-1] if marked else 0):
+            marked += step
+            if len(step) < MARKS_AT_ONCE:
+                break
+        return marked
 
     async def _present_agents(self) -> list[Agent]:
         agents = await self._agents()

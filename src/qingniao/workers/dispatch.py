@@ -9,8 +9,8 @@ from collections.abc import Awaitable, Callable, Iterable
 from typing import Final
 
 from qingniao.bus.base import WorkQueue
-from qingniao.chat.ports import MessageLog, Role
-from qingniao.errors import QingniaoError
+from qingniao.chat.ports import MARKS_AT_ONCE, MessageLog, Role
+from qingniao.errors import QingniaoError, StorageError
 from qingniao.log import get_logger
 from qingniao.metrics import Reading
 
@@ -18,7 +18,7 @@ __all__ = ["Dispatcher", "Sweeper"]
 
 _log: Final = get_logger("workers")
 _SWEEP_S: Final = 2.0
-_STEP: Final = 500
+_STEP: Final = MARKS_AT_ONCE
 """Marks re-issued per role and sweep: a backlog is worked off in order, not all at once."""
 
 
@@ -125,16 +125,19 @@ class Sweeper:
     async def run(self) -> None:
         """Sweep at once (a crash may have left work) and then every two seconds."""
         while True:
-            for role in self._roles:
-                for conversation in self._next(role):
-                    self._queue.put(role, conversation)
+            try:
+                for role in self._roles:
+                    for conversation in await self._next(role):
+                        self._queue.put(role, conversation)
+            except StorageError as exc:
+                _log.warning("sweep_waits", reason=str(exc))
             await asyncio.sleep(_SWEEP_S)
 
-    def _next(self, role: Role) -> list[int]:
-        """The next marks in turn: some that fail for ever must not keep the others waiting."""
-        marks = sorted(self._log.marked(role))
-        passed = self._passed[role]
-        step = [c for c in marks if c > passed][:_STEP]
-        step += marks[: _STEP - len(step)]
+    async def _next(self, role: Role) -> list[int]:
+        """The next marks in turn: some that fail for ever must not keep the others
+        waiting."""
+        step = await self._log.marked(role, self._passed[role], _STEP)
+        if len(step) < _STEP:
+            step += await self._log.marked(role, limit=_STEP - len(step))
         self._passed[role] = step[-1] if step else 0
         return list(dict.fromkeys(step))

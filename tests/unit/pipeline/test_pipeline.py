@@ -29,7 +29,6 @@ class ScriptedLog:
         self.gate = asyncio.Event()
         self.gate.set()
         self.faults: list[Exception] = []
-        self.heads_fault: Exception | None = None
         self.events: list[str] = []
 
     async def commit(self, intents: Sequence[Intent], now_ms: int) -> list[Decision]:
@@ -45,15 +44,11 @@ class ScriptedLog:
             decision = decide(head, intent, now_ms)
             for entry in decision.entries:
                 fold(head, entry, decision.device, decision.n)
+                decision.head = head
                 decision.frames.append(MSGPACK.encode(entry))
             decisions.append(decision)
         self.events.append("stored")
         return decisions
-
-    async def heads(self, conversations: Any) -> dict[int, Head]:
-        if self.heads_fault is not None:
-            raise self.heads_fault
-        return {c: self.stored[c] for c in conversations}
 
 
 class Intake:
@@ -178,10 +173,15 @@ async def test_listener_that_breaks_does_not_end_the_intake(intake: Intake) -> N
     assert intake.pipeline.committed == 1
 
 
-async def test_store_that_cannot_be_read_costs_only_the_hint(intake: Intake) -> None:
-    intake.log.heads_fault = StorageError("The disk cannot be read.")
-    assert (await intake.pipeline.submit(text(1))).seq == 1
-    intake.log.heads_fault = None
+async def test_queue_that_breaks_costs_only_the_hint(
+    intake: Intake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def breaks(*_: Any) -> None:
+        raise ZeroDivisionError("a bug")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(intake.work, "put", breaks)
+        assert (await intake.pipeline.submit(text(1))).seq == 1
     assert (await intake.pipeline.submit(text(2))).seq == 2
     assert intake.work.depth(Role.AI) == 1
 

@@ -170,9 +170,12 @@ class Marks:
 
     def __init__(self, marks: dict[Role, list[int]]) -> None:
         self.marks = marks
+        self.faults: list[StorageError] = []
 
-    def marked(self, role: Role) -> list[int]:
-        return list(self.marks.get(role, []))
+    async def marked(self, role: Role, after: int = 0, limit: int = 500) -> list[int]:
+        if self.faults:
+            raise self.faults.pop()
+        return [c for c in self.marks.get(role, []) if c > after][:limit]
 
 
 async def test_what_is_marked_is_issued_again_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -184,6 +187,16 @@ async def test_what_is_marked_is_issued_again_at_once(monkeypatch: pytest.Monkey
     assert {await queue.take(Role.AI), await queue.take(Role.AI)} == {1, 2}
     marks.marks[Role.AI] = [2]
     await until(lambda: queue.depth(Role.AI) >= 1)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
+async def test_log_that_does_not_answer_is_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("qingniao.workers.dispatch._SWEEP_S", 0.01)
+    queue, marks = MemoryWorkQueue(), Marks({Role.AI: [1]})
+    marks.faults = [StorageError()]
+    task = asyncio.create_task(Sweeper(marks, queue, [Role.AI]).run())  # type: ignore[arg-type]
+    await until(lambda: queue.depth(Role.AI) == 1)
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
 

@@ -76,7 +76,7 @@ async def test_row_says_where_the_conversation_stands(analytics: Analytics) -> N
     row = analytics.rows.rows[7]
     assert (row.visitor, row.status, row.last, row.preview) == ("visitor-7", "waiting", 2, "退货")
     assert (row.why, row.since, row.time, row.sender) == ("angry", NOW + 5, NOW, "v")
-    assert analytics.log.marked(Role.INDEX) == []
+    assert await analytics.log.marked(Role.INDEX) == []
 
 
 async def test_everything_is_counted_once_in_its_own_hour(analytics: Analytics) -> None:
@@ -103,7 +103,7 @@ async def test_failed_write_counts_nothing_and_is_made_good(analytics: Analytics
     with pytest.raises(StorageError):
         await analytics.worker.project([7])
     assert analytics.rows.sums == {}
-    assert analytics.log.marked(Role.INDEX) == [7], "the sweeper brings it again"
+    assert await analytics.log.marked(Role.INDEX) == [7], "the sweeper brings it again"
     await analytics.worker.project([7])
     assert analytics.rows.total("messages") == 1
 
