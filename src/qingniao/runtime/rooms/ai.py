@@ -1,7 +1,9 @@
 """The AI role: visitors are answered. Owns the bots of this process and what they have learnt."""
 
+import asyncio
 from collections.abc import Coroutine, Iterable
 from pathlib import Path
+from typing import Final
 
 from qingniao.bots.base import BotMisconfigured, BotService
 from qingniao.bots.local import LocalBot
@@ -15,6 +17,9 @@ from qingniao.workers.learning import Learning
 from qingniao.workers.senses import Mind
 
 __all__ = ["AIRoom"]
+
+_ENTRIES_AT_ONCE: Final = 500
+"""Of the knowledge base in one turn of the loop: about a millisecond."""
 
 
 class AIRoom:
@@ -62,10 +67,13 @@ class AIRoom:
             self._bot.use(learnt.retriever)
 
     async def _entries(self) -> list[Entry]:
-        return [
-            Entry(
+        entries = []
+        for number, row in enumerate(await self._knowledge.all(), 1):
+            entry = Entry(
                 id=row.id, title=row.title, question=row.question, answer=row.answer,
                 alternatives=row.alternatives, category=row.category,
-            )
-            for row in await self._knowledge.all()
-        ]  # fmt: skip
+            )  # fmt: skip
+            entries.append(entry)
+            if number % _ENTRIES_AT_ONCE == 0:
+                await asyncio.sleep(0)
+        return entries
