@@ -12,7 +12,7 @@ from typing import Final
 import qingniao
 from qingniao.api.app import create_app
 from qingniao.api.services import Services, Trust
-from qingniao.auth import KeyRing, Passwords, RateLimit, Signer, SignInLimit
+from qingniao.auth import Passwords, RateLimit, Signer, SignInLimit
 from qingniao.bots.base import BotMisconfigured, BotService
 from qingniao.bots.local import LocalBot
 from qingniao.bus.memory import MemoryFanout, MemoryPresence, MemoryWorkQueue
@@ -29,9 +29,8 @@ from qingniao.runtime.changes import Changes
 from qingniao.runtime.door import Door
 from qingniao.runtime.furnishing import furnish
 from qingniao.runtime.health import Health
-from qingniao.storage.blobs import FolderBlobs
+from qingniao.runtime.stores import open_blobs, open_database, open_keys
 from qingniao.storage.conversations import ConversationIndex
-from qingniao.storage.database import Database
 from qingniao.storage.files import Files
 from qingniao.storage.first_run import FirstRun
 from qingniao.storage.flows import Flows
@@ -69,11 +68,12 @@ class House:
             RocksMessageLog, data / "messages", heads=config.storage.heads
         )
         stack.push_async_callback(self.log.close)
-        self.database = await Database.open(data / "qingniao.db")
+        self.database = await open_database(config)
         stack.push_async_callback(self.database.close)
-        self.signer = Signer(await asyncio.to_thread(KeyRing.open, data / "keys"))
-        self.blobs = FolderBlobs(data / "files")
-        await asyncio.to_thread(self.blobs.open)
+        keys, self._shared_keys = await open_keys(config, self.database)
+        self.signer = Signer(keys)
+        self.blobs = await open_blobs(config, self.database)
+        stack.push_async_callback(self.blobs.close)
         self.fanout, self.presence = MemoryFanout(), MemoryPresence()
         self.queue = MemoryWorkQueue(config.workers.waiting)
         self.pipeline = Pipeline(self.log, self.fanout, self.queue, wall_ms, config.pipeline)
@@ -107,7 +107,9 @@ class House:
 
     def jobs(self) -> list[Coroutine[None, None, None]]:
         """Everything that runs until the end."""
+        shared = [] if self._shared_keys is None else [self._shared_keys.run()]
         return [
+            *shared,
             self.pipeline.run(),
             self._answering.dispatcher.run(),
             self._assigning.run(),
@@ -167,7 +169,7 @@ class House:
         ]
 
     def _gateway_services(self) -> GatewayServices:
-        door = Door(self.signer, self.users, self.sessions, self.visitors.arrivals, wall_ms)
+        door = Door(self.signer, self.users, self.sessions, self.visitors, wall_ms)
         return GatewayServices(
             log=self.log, pipeline=self.pipeline, fanout=self.fanout, presence=self.presence,
             authenticate=door.authenticate, clock=wall_ms, config=self._config.gateway,
