@@ -1,21 +1,23 @@
-"""The engines that the settings choose: the only file that names one. Owns their opening and end.
+"""The engines that the settings choose. Owns their opening and end.
 
-Rule: what is opened here is put on the stack at once, so that it is closed in reverse order.
+Here and in `stores.py` engines are named, and nowhere else. Rule: what is opened here is put on the
+stack at once, so that it is closed in reverse order.
 """
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Coroutine, Iterable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from qingniao.auth import KeyRing, Signer
+from qingniao.auth import Signer
 from qingniao.bus.base import Fanout, Presence, WorkQueue
 from qingniao.bus.memory import MemoryFanout, MemoryPresence, MemoryWorkQueue
 from qingniao.chat.ports import MessageLog
 from qingniao.config import Config
 from qingniao.metrics import Reading
-from qingniao.storage.blobs import Blobs, FolderBlobs
+from qingniao.runtime.stores import open_blobs, open_database, open_keys
+from qingniao.storage.blobs import Blobs
 from qingniao.storage.database import Database
 from qingniao.storage.messages_rocksdb import RocksMessageLog
 
@@ -36,21 +38,24 @@ class Engines:
     readings: tuple[Callable[[], Iterable[Reading]], ...]
     """Where the engines' own metrics are read."""
 
+    jobs: tuple[Callable[[], Coroutine[None, None, None]], ...] = ()
+    """What has to run until the end for the engines to be up to date."""
+
     @classmethod
     async def open(cls, config: Config, stack: AsyncExitStack) -> "Engines":
-        """The data folder is there and can be written. Raises `StartError`."""
-        data = Path(config.data)
+        """The data folder is there and can be written. Raises `StartError` or `ConfigError`."""
         log = await asyncio.to_thread(
-            RocksMessageLog, data / "messages", heads=config.storage.heads
+            RocksMessageLog, Path(config.data) / "messages", heads=config.storage.heads
         )
         stack.push_async_callback(log.close)
-        database = await Database.open(data / "qingniao.db")
+        database = await open_database(config)
         stack.push_async_callback(database.close)
-        signer = Signer(await asyncio.to_thread(KeyRing.open, data / "keys"))
-        blobs = FolderBlobs(data / "files")
-        await asyncio.to_thread(blobs.open)
+        keys, shared_keys = await open_keys(config, database)
+        blobs = await open_blobs(config, database)
+        stack.push_async_callback(blobs.close)
         queue = MemoryWorkQueue(config.workers.waiting)
         return cls(
-            log=log, database=database, blobs=blobs, signer=signer, fanout=MemoryFanout(),
+            log=log, database=database, blobs=blobs, signer=Signer(keys), fanout=MemoryFanout(),
             queue=queue, presence=MemoryPresence(), readings=(log.readings, queue.readings),
+            jobs=(shared_keys.run,) if shared_keys is not None else (),
         )  # fmt: skip

@@ -64,6 +64,7 @@ class House:
         """Everything that runs until the end."""
         base = self._base
         jobs = [base.pipeline.run(), base.health.keep_reads(), base.health.watch_loop()]
+        jobs += (job() for job in base.engines.jobs)
         for worker in self._workers:
             jobs += worker.jobs()
         return jobs

@@ -14,7 +14,7 @@ __all__ = ["open_gateway"]
 def open_gateway(base: Foundation, app: Any) -> GatewayServer:
     """The server of the process's port, for WebSockets and for what `app` answers."""
     engines = base.engines
-    door = Door(engines.signer, base.users, base.sessions, base.visitors.arrivals, wall_ms)
+    door = Door(engines.signer, base.users, base.sessions, base.visitors, wall_ms)
     services = GatewayServices(
         log=engines.log, pipeline=base.pipeline, fanout=engines.fanout,
         presence=engines.presence, authenticate=door.authenticate, clock=wall_ms,
