@@ -1,0 +1,94 @@
+"""`qingniao cluster` with real PostgreSQL, Redis and HAProxy, as an operator starts it."""
+
+import asyncio
+import os
+import signal
+import subprocess
+from pathlib import Path
+
+import pytest
+from conftest import run_qingniao
+from engines import give_up
+
+from qingniao.errors import StartError
+from qingniao.servers.haproxy import find_haproxy
+from qingniao.servers.postgres import find_postgres
+from qingniao.servers.redis import find_program
+from qingniao.testing.clusters import OwnCluster
+from qingniao.testing.load import Size
+from qingniao.testing.rolling import CLUSTER_LOADED, kill_each, restart_each, under_load
+
+ROOT = Path(__file__).parents[2]
+PICTURES = Path(__file__).parent / "screenshots"
+
+pytestmark = [pytest.mark.e2e]
+
+
+@pytest.fixture(autouse=True)
+def programs() -> None:
+    try:
+        find_postgres()
+        find_haproxy()
+    except StartError as exc:
+        give_up(str(exc))
+    if not find_program():
+        give_up("There is no Redis here.")
+
+
+@pytest.mark.timeout(300)
+async def test_nobody_notices_a_rolling_restart_nor_the_death_of_any_process() -> None:
+    size = Size(by_bot=3, by_people=3, agents=2, pause_s=0.1)
+    async with OwnCluster("--gateways", "2", settings=CLUSTER_LOADED) as cluster:
+        steps = (restart_each, kill_each("gateway", "worker:ai", "worker:assignment"))
+        outcome = await under_load(cluster, size, *steps)
+        assert outcome.violations == [], outcome
+        assert outcome.figures["left_alone"] == 0
+        assert outcome.figures["kills"] == 4
+        assert outcome.connections > 2 * 8, "they were sent away, and came back"
+        assert not any("does not start" in line for line in cluster.said), cluster.said
+
+
+@pytest.mark.timeout(240)
+def test_visitor_and_agent_in_a_real_browser_survive_the_death_of_every_gateway() -> None:
+    done = subprocess.run(
+        ["bash", "web/node.sh", "node", "e2e/cluster.mjs", str(PICTURES)],
+        cwd=ROOT, capture_output=True, text=True, timeout=220, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-4000:]
+    assert "story: done" in done.stderr
+
+
+@pytest.mark.timeout(240)
+async def test_a_cluster_ends_whole_and_goes_on_with_its_data() -> None:
+    one_of_each = ("--gateways", "1", "--api", "1", "--redis", "cluster")
+    async with OwnCluster(*one_of_each) as cluster:
+        assert len(cluster.processes("redis")) == 6
+        password, folder = cluster.password, cluster.data / "cluster"
+        assert password
+        again = await run_qingniao("cluster", "--data", str(folder))
+        assert again.code == 2 and "Another cluster runs in" in again.err
+        pids = [process.pid for process in cluster.processes()]
+        assert await cluster.stop() == 0
+        assert [pid for pid in pids if Path(f"/proc/{pid}").exists()] == []
+        assert not (folder / "processes.json").exists()
+
+        cluster.password = ""
+        await cluster.start()
+        assert cluster.password == "", "the account is there, and its password was told"
+        os.kill(cluster.processes("haproxy")[0].pid, signal.SIGKILL)
+        await cluster.says("haproxy runs again")
+        assert password not in cluster.log("api1")
+        await asyncio.sleep(0)
+
+
+async def test_what_is_missing_is_named_at_once(tmp_path: Path) -> None:
+    ended = await run_qingniao("cluster", "--data", str(tmp_path), PATH="/nonexistent")
+    if ended.code == 2:
+        assert "apt-get install" in ended.err and "redis-server" in ended.err
+
+
+@pytest.mark.parametrize("role", ["gateway", "worker:ai,worker:delivery"])
+async def test_a_role_alone_needs_what_it_shares_with_others(role: str, tmp_path: Path) -> None:
+    ended = await run_qingniao("serve", "--role", role, QINGNIAO_DATA=str(tmp_path))
+    assert ended.code == 2
+    assert "QINGNIAO_DATABASE_URL" in ended.err and "QINGNIAO_BUS_URL" in ended.err
