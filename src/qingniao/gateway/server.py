@@ -45,7 +45,8 @@ class GatewayServer:
             raise _start_error(host, port, exc) from exc
         self._unsubscribe = self._services.fanout.subscribe(self.hub.deliver)
         self._tasks = [
-            loop.create_task(job) for job in (self.hub.heart.run(), self.hub.inbox.run())
+            loop.create_task(job)
+            for job in (self.hub.heart.run(), self.hub.inbox.run(), self.hub.gaps.run())
         ]
         return int(self._server.sockets[0].getsockname()[1])
 

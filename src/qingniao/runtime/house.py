@@ -15,7 +15,13 @@ from qingniao.api.services import Services, Trust
 from qingniao.auth import KeyRing, Passwords, RateLimit, Signer, SignInLimit
 from qingniao.bots.base import BotMisconfigured, BotService
 from qingniao.bots.local import LocalBot
-from qingniao.bus.memory import MemoryFanout, MemoryPresence, MemoryWorkQueue
+from qingniao.bus.memory import (
+    MemoryFanout,
+    MemoryPresence,
+    MemoryRateLimits,
+    MemorySignInLimits,
+    MemoryWorkQueue,
+)
 from qingniao.chat.ports import Role
 from qingniao.clock import wall_ms
 from qingniao.config import Config
@@ -199,7 +205,7 @@ class House:
             rename=changes.rename,
             ready=lambda: self.health.state,
             metrics=self.metrics.render,
-            sign_in_limit=SignInLimit(clock=wall_ms),
+            sign_in_limit=MemorySignInLimits(SignInLimit(clock=wall_ms)),
             visitor_limit=_per_minute(api.visitors_per_minute),
             upload_limit=_per_minute(api.uploads_per_minute),
             version=qingniao.__version__,
@@ -214,5 +220,5 @@ class House:
         )
 
 
-def _per_minute(times: int) -> RateLimit:
-    return RateLimit(per_s=times / 60, burst=times, clock=wall_ms)
+def _per_minute(times: int) -> MemoryRateLimits:
+    return MemoryRateLimits(RateLimit(per_s=times / 60, burst=times, clock=wall_ms))

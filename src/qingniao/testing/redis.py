@@ -83,7 +83,7 @@ class Node:
     def _answers(self) -> bool:
         if self._process is not None and self._process.poll() is not None:
             raise StartError(f"A Redis server ended with {self._process.returncode}.")
-        return self.ask("PING") == b"PONG"
+        return bool(self.ask("PING") == b"PONG")
 
     def ask(self, *words: str | int | bytes, deadline_s: float = 5.0) -> Any:
         """One command over a connection of its own; `None` if nobody answers in time. Errors of

@@ -32,7 +32,8 @@ class Dispatcher:
         self._role = role
         self._queue = queue
         self._handle = handle
-        self._room = asyncio.Semaphore(parallel)
+        self._parallel = parallel
+        self._has_room = asyncio.Event()
         self._busy: dict[int, bool] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self.handled = self.failed = 0
@@ -41,21 +42,26 @@ class Dispatcher:
         """Take and handle until cancelled; then cancels what is under way."""
         try:
             while True:
-                await self._room.acquire()
-                conversation = await self._queue.take(self._role)
-                if conversation in self._busy:
-                    # It is being handled: again afterwards, since this may be newer.
-                    self._busy[conversation] = True
-                    self._room.release()
-                    continue
-                self._busy[conversation] = False
-                task = asyncio.create_task(self._one(conversation))
-                self._tasks.add(task)
-                task.add_done_callback(self._tasks.discard)
+                while len(self._busy) >= self._parallel:
+                    self._has_room.clear()
+                    await self._has_room.wait()
+                room = self._parallel - len(self._busy)
+                for conversation in await self._queue.take(self._role, room):
+                    self._begin(conversation)
         finally:
             for task in list(self._tasks):
                 task.cancel()
             await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def _begin(self, conversation: int) -> None:
+        if conversation in self._busy:
+            # It is being handled: again afterwards, since this may be newer.
+            self._busy[conversation] = True
+            return
+        self._busy[conversation] = False
+        task = asyncio.create_task(self._one(conversation))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     async def _one(self, conversation: int) -> None:
         again = False
@@ -70,7 +76,8 @@ class Dispatcher:
             _log.error("work_broke", exc=exc, role=self._role, conversation=conversation)
         finally:
             newer = self._busy.pop(conversation)
-            self._room.release()
+            self._has_room.set()
+            self._queue.done(self._role, conversation)
         if newer or again:
             self._queue.put(self._role, conversation)
 
