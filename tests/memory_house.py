@@ -404,7 +404,7 @@ def converse(pieces: Iterable[bytes], protocol: str) -> tuple[list[Heard], bool]
             loop.pass_s()
         assert plug.take() == b"", "something followed the close frame"
         assert not house.hub.connections
-        assert not house.presence.online("")
+        assert not house.presence.all_here()
         house.kill()
         faults.check()
         return frames, not closed

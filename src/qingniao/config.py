@@ -23,6 +23,7 @@ __all__ = [
     "AIConfig",
     "ApiConfig",
     "BlobsConfig",
+    "BusConfig",
     "Config",
     "DatabaseConfig",
     "GatewayConfig",
@@ -152,6 +153,28 @@ class WorkersConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     brings it again (policy: refuse)."""
 
 
+class BusConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What several processes tell each other. Nothing rests on it: without it all is slower."""
+
+    url: str = ""
+    """Redis or Valkey: `redis://[user:password@]host:port[,host:port…][/database]`, or `rediss://`
+    for TLS with `?ca=file`. What answers there, one server, sentinels (`?name=` if they watch
+    several) or a cluster, is found out. Empty: in memory, for one process."""
+    prefix: str = "qn"
+    """In front of every key and channel; installations that share a Redis need different ones."""
+    shards: int = 4
+    """Streams that each kind of work is spread over. All processes must have the same."""
+    waiting: int = 20_000
+    """Commands that wait for servers that are away; above it they are left out, and read from the
+    log (policy: drop_newest). Typing and drafts are left out at once."""
+    deadline_ms: int = 2_000
+    """A server that does not answer for so long is away."""
+    claim_ms: int = 30_000
+    """Work whose worker has not been heard of for so long is given to another."""
+    tries: int = 5
+    """Work that was taken over so often is set aside for ten minutes, and logged."""
+
+
 class AIConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The flow's worker."""
 
@@ -217,6 +240,7 @@ class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     storage: StorageConfig = StorageConfig()
     database: DatabaseConfig = DatabaseConfig()
     blobs: BlobsConfig = BlobsConfig()
+    bus: BusConfig = BusConfig()
     workers: WorkersConfig = WorkersConfig()
     ai: AIConfig = AIConfig()
     api: ApiConfig = ApiConfig()
@@ -229,6 +253,7 @@ _SECTIONS: Final = {
     "storage": StorageConfig,
     "database": DatabaseConfig,
     "blobs": BlobsConfig,
+    "bus": BusConfig,
     "workers": WorkersConfig,
     "ai": AIConfig,
     "api": ApiConfig,

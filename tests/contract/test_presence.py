@@ -21,9 +21,9 @@ def test_first_and_last_connection_are_told_apart(presence: Presence) -> None:
     assert presence.enter("v:1")
     assert not presence.enter("v:1")
     assert not presence.leave("v:1")
-    assert presence.is_online("v:1")
+    assert presence.is_here("v:1")
     assert presence.leave("v:1")
-    assert not presence.is_online("v:1")
+    assert not presence.is_here("v:1")
 
 
 def test_people_are_found_by_prefix(presence: Presence) -> None:
@@ -36,9 +36,9 @@ def test_people_are_found_by_prefix(presence: Presence) -> None:
 
 def test_leaving_without_having_entered_changes_nothing(presence: Presence) -> None:
     presence.leave("v:1")
-    assert not presence.is_online("v:1")
+    assert not presence.is_here("v:1")
     assert presence.enter("v:1")
-    assert presence.is_online("v:1")
+    assert presence.is_here("v:1")
 
 
 @pytest.mark.parametrize("engine", ENGINES)

@@ -35,7 +35,8 @@ class GatewayServer:
         port = await self._http.start(host, port)
         self._unsubscribe = self._services.fanout.subscribe(self.hub.deliver)
         loop = asyncio.get_running_loop()
-        jobs = (self.hub.heart.run(), self.hub.inbox.run(), self.hub.reads.run())
+        hub = self.hub
+        jobs = (hub.heart.run(), hub.inbox.run(), hub.reads.run(), hub.gaps.run())
         self._tasks = [loop.create_task(job) for job in jobs]
         return port
 

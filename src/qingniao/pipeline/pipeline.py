@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from qingniao.bus.base import Fanout, News, Told, WorkQueue
+from qingniao.bus.base import Fanout, Moved, News, Told, WorkQueue
 from qingniao.chat.head import Head
 from qingniao.chat.intake import Decision, Intent
 from qingniao.chat.lifecycle import Status
@@ -185,14 +185,16 @@ class Pipeline:
         if len(entries) == 1:  # a plain message: most of all there are
             entry = entries[0]
             told: tuple[Told, ...] = (Told(entry.seq, entry.type, frames[0], device),)
-            self._fanout.publish(News(conversation, told, entry.type == EntryType.STATUS))
-            return
-        told = tuple(
-            Told(entry.seq, entry.type, frame, device)
-            for entry, frame in zip(entries, frames, strict=True)
-        )
-        moved = any(entry.type == EntryType.STATUS for entry in entries)
+            moved = entry.type == EntryType.STATUS
+        else:
+            told = tuple(
+                Told(entry.seq, entry.type, frame, device)
+                for entry, frame in zip(entries, frames, strict=True)
+            )
+            moved = any(entry.type == EntryType.STATUS for entry in entries)
         self._fanout.publish(News(conversation, told, moved))
+        if moved:
+            self._fanout.publish(Moved(conversation))
 
     def _hint(self, heads: dict[int, Head]) -> None:
         for conversation, head in heads.items():

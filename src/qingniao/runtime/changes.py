@@ -47,9 +47,9 @@ class Changes:
             )
             self._queue.put(Role.INDEX, conversation)
 
-    def user_changed(self, user: User) -> None:
+    async def user_changed(self, user: User) -> None:
         """A name, or whether somebody accepts conversations, has changed."""
-        is_here = self._presence.is_online(f"a:{user.id}")
+        is_here = bool(await self._presence.online((f"a:{user.id}",)))
         self._fanout.publish(Attendance(user.id, is_here, user.name))
 
     def signed_out(self, _user: int, sessions: Sequence[str]) -> None:

@@ -1,7 +1,7 @@
 """The engines that the settings choose. Owns their opening and end.
 
-Here and in `stores.py` engines are named, and nowhere else. Rule: what is opened here is put on the
-stack at once, so that it is closed in reverse order.
+Here, in `buses.py` and in `stores.py` engines are named, and nowhere else. Rule: what is opened here
+is put on the stack at once, so that it is closed in reverse order.
 """
 
 import asyncio
@@ -11,11 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from qingniao.auth import Signer
-from qingniao.bus.base import Fanout, Presence, WorkQueue
-from qingniao.bus.memory import MemoryFanout, MemoryPresence, MemoryWorkQueue
 from qingniao.chat.ports import MessageLog
 from qingniao.config import Config
 from qingniao.metrics import Reading
+from qingniao.runtime.buses import Bus, open_bus
 from qingniao.runtime.stores import open_blobs, open_database, open_keys
 from qingniao.storage.blobs import Blobs
 from qingniao.storage.database import Database
@@ -32,9 +31,7 @@ class Engines:
     database: Database
     blobs: Blobs
     signer: Signer
-    fanout: Fanout
-    queue: WorkQueue
-    presence: Presence
+    bus: Bus
     readings: tuple[Callable[[], Iterable[Reading]], ...]
     """Where the engines' own metrics are read."""
 
@@ -53,9 +50,9 @@ class Engines:
         keys, shared_keys = await open_keys(config, database)
         blobs = await open_blobs(config, database)
         stack.push_async_callback(blobs.close)
-        queue = MemoryWorkQueue(config.workers.waiting)
+        bus = await open_bus(config, stack)
         return cls(
-            log=log, database=database, blobs=blobs, signer=Signer(keys), fanout=MemoryFanout(),
-            queue=queue, presence=MemoryPresence(), readings=(log.readings, queue.readings),
+            log=log, database=database, blobs=blobs, signer=Signer(keys), bus=bus,
+            readings=(log.readings, bus.readings),
             jobs=(shared_keys.run,) if shared_keys is not None else (),
         )  # fmt: skip

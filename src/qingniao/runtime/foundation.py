@@ -27,14 +27,14 @@ class Foundation:
         self.config: Final = config
         self.engines: Final = engines
         self.pipeline = Pipeline(
-            engines.log, engines.fanout, engines.queue, wall_ms, config.pipeline
+            engines.log, engines.bus.fanout, engines.bus.queue, wall_ms, config.pipeline
         )
         self.users = Users(engines.database)
         self.sessions = Sessions(engines.database)
         self.visitors = Visitors(engines.database, Arrivals())
         self.index = ConversationIndex(engines.database, self.visitors)
         self.knowledge = KnowledgeEntries(engines.database)
-        self.health = Health(engines.log)
+        self.health = Health(engines.log, engines.bus.degraded)
         self.metrics = Metrics()
         for readings in (self.pipeline.readings, self.health.readings, *engines.readings):
             self.metrics.add(readings)

@@ -37,7 +37,7 @@ Ready = Callable[[str, FirstRun | None], None]
 
 async def serve(config: Config, ready: Ready, roles: frozenset[ServeRole] = ALL) -> None:
     """Be these roles in this process until SIGTERM or SIGINT. Raises `StartError`."""
-    _check(roles)
+    _check(roles, config)
     async with AsyncExitStack() as stack:
         _raise_file_limit()
         sys.setswitchinterval(_TURN_S)
@@ -63,12 +63,13 @@ async def serve(config: Config, ready: Ready, roles: frozenset[ServeRole] = ALL)
                 job.cancel()
 
 
-def _check(roles: frozenset[ServeRole]) -> None:
-    if roles != ALL:
+def _check(roles: frozenset[ServeRole], config: Config) -> None:
+    given = {"QINGNIAO_DATABASE_URL": config.database.url, "QINGNIAO_BUS_URL": config.bus.url}
+    missing = [name for name, url in given.items() if not url]
+    if roles != ALL and missing:
         raise StartError(
-            "One process with some of the roles shares its data with others: set "
-            "QINGNIAO_DATABASE_URL and QINGNIAO_BUS_URL. Without --role it is everything and "
-            "needs neither."
+            "A process with some of the roles shares its data with others: set "
+            f"{' and '.join(missing)}. Without --role it is everything and needs neither."
         )
 
 

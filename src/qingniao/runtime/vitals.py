@@ -38,7 +38,9 @@ class Vitals:
             await _answer(send, 405, b"", b"text/plain")
         elif scope["path"] == "/healthz":
             state = self._health.state
-            body = msgspec.json.encode({"status": state, "version": __version__})
+            degraded = list(self._health.degraded())
+            said = {"status": state, "version": __version__, "degraded": degraded}
+            body = msgspec.json.encode(said)
             await _answer(send, 200 if state == "ok" else 503, body, b"application/json")
         elif scope["path"] == "/metrics":
             await _answer(send, 200, await asyncio.to_thread(self._metrics.render), _TEXT)

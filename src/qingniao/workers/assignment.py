@@ -12,7 +12,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from qingniao.bus.base import Attendance, Fanout, News, Presence, Published, Returned, Whisper
+from qingniao.bus.base import Attendance, Fanout, Gap, Moved, Presence, Published, Returned, Whisper
 from qingniao.chat.head import Head
 from qingniao.chat.intake import Decision, Intent, Move
 from qingniao.chat.lifecycle import Event, Status, Why
@@ -80,20 +80,16 @@ class AssignmentWorker:
         self._last_given = 0
         self._told: dict[int, tuple[int, bool]] = {}
         self._moved: set[int] = set()
+        self._missed = True
         self._wake = asyncio.Event()
 
     async def run(self) -> None:
         """Assign until cancelled."""
         stop = self._fanout.subscribe(self._hear)
         try:
-            is_begun = False
             while True:
                 try:
-                    if not is_begun:
-                        # The list may be behind the log: what it has not seen is looked at there.
-                        listed = await self._assigned()
-                        self._moved.update(listed, await self._all_marked(Role.INDEX))
-                        is_begun = True
+                    await self._look_around()
                     await self.tick()
                 except (StorageError, Busy) as exc:
                     _log.warning("assignment_waits", reason=str(exc))
@@ -106,9 +102,21 @@ class AssignmentWorker:
         finally:
             stop()
 
+    async def _look_around(self) -> None:
+        """At the start, and when the bus lost something: any conversation may have moved."""
+        if not self._missed:
+            return
+        # The list may be behind the log: what it has not seen yet is looked at there.
+        listed = await self._assigned()
+        self._moved |= {*listed, *self._open, *await self._all_marked(Role.INDEX)}
+        self._missed = False
+
     def _hear(self, item: Published) -> None:
-        if type(item) is News and item.moved:
+        if type(item) is Moved:
             self._moved.add(item.conversation)
+            self._wake.set()
+        elif type(item) is Gap:
+            self._missed = True
             self._wake.set()
         elif type(item) is Attendance:
             self._wake.set()
@@ -159,10 +167,11 @@ class AssignmentWorker:
 
     async def _present_agents(self) -> list[Agent]:
         agents = await self._agents()
+        online = await self._presence.online([f"a:{agent.id}" for agent in agents])
         now = self._clock()
         present = []
         for agent in agents:
-            if self._presence.is_online(f"a:{agent.id}"):
+            if f"a:{agent.id}" in online:
                 self._absent.pop(agent.id, None)
                 present.append(agent)
             else:

@@ -32,10 +32,11 @@ class Dispatcher:
         self._role = role
         self._queue = queue
         self._handle = handle
-        self._room = asyncio.Semaphore(parallel)
+        self._parallel = parallel
+        self._has_room = asyncio.Event()
         self._busy: dict[int, bool] = {}
         self._tasks: set[asyncio.Task[None]] = set()
-        self._taking: asyncio.Future[int] | None = None
+        self._taking: asyncio.Future[list[int]] | None = None
         self._is_draining = False
         self.handled = self.failed = 0
 
@@ -43,19 +44,11 @@ class Dispatcher:
         """Take and handle until cancelled; then cancels what is under way."""
         try:
             while not self._is_draining:
-                await self._room.acquire()
-                conversation = await self._next()
-                if conversation is None:
-                    break
-                if conversation in self._busy:
-                    # It is being handled: again afterwards, since this may be newer.
-                    self._busy[conversation] = True
-                    self._room.release()
-                    continue
-                self._busy[conversation] = False
-                task = asyncio.create_task(self._one(conversation))
-                self._tasks.add(task)
-                task.add_done_callback(self._tasks.discard)
+                while len(self._busy) >= self._parallel:
+                    self._has_room.clear()
+                    await self._has_room.wait()
+                for conversation in await self._take(self._parallel - len(self._busy)):
+                    self._begin(conversation)
             # Draining: whoever owns this cancels it when what is under way is done.
             await asyncio.get_running_loop().create_future()
         finally:
@@ -74,19 +67,31 @@ class Dispatcher:
             if late:
                 _log.warning("work_given_back", role=self._role, conversations=len(late))
 
-    async def _next(self) -> int | None:
-        """The next conversation; `None` when there will be none for us."""
-        self._taking = asyncio.ensure_future(self._queue.take(self._role))
+    async def _take(self, most: int) -> list[int]:
+        """The next conversations; none once there is a drain."""
+        if self._is_draining:
+            return []
+        self._taking = asyncio.ensure_future(self._queue.take(self._role, most))
         try:
             return await self._taking
         except asyncio.CancelledError:
             # Of the two who cancel, our owner is obeyed; a drain only ends the taking.
             task = asyncio.current_task()
             if self._is_draining and task is not None and not task.cancelling():
-                return None
+                return []
             raise
         finally:
             self._taking = None
+
+    def _begin(self, conversation: int) -> None:
+        if conversation in self._busy:
+            # It is being handled: again afterwards, since this may be newer.
+            self._busy[conversation] = True
+            return
+        self._busy[conversation] = False
+        task = asyncio.create_task(self._one(conversation))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     async def _one(self, conversation: int) -> None:
         again = False
@@ -101,7 +106,8 @@ class Dispatcher:
             _log.error("work_broke", exc=exc, role=self._role, conversation=conversation)
         finally:
             newer = self._busy.pop(conversation)
-            self._room.release()
+            self._has_room.set()
+            self._queue.done(self._role, conversation)
         if newer or again:
             self._queue.put(self._role, conversation)
 
@@ -116,7 +122,15 @@ class Dispatcher:
 class Sweeper:
     """Issues again what is marked in the log and was not done."""
 
-    def __init__(self, log: MessageLog, queue: WorkQueue, roles: Iterable[Role]) -> None:
+    def __init__(
+        self,
+        log: MessageLog,
+        queue: WorkQueue,
+        roles: Iterable[Role],
+        is_needed: Callable[[], bool] = lambda: True,
+    ) -> None:
+        """`is_needed` is asked before each sweep."""
+        self._is_needed = is_needed
         self._log = log
         self._queue = queue
         self._roles = tuple(roles)
@@ -126,7 +140,7 @@ class Sweeper:
         """Sweep at once (a crash may have left work) and then every two seconds."""
         while True:
             try:
-                for role in self._roles:
+                for role in self._roles if self._is_needed() else ():
                     for conversation in await self._next(role):
                         self._queue.put(role, conversation)
             except StorageError as exc:

@@ -71,23 +71,18 @@ class IndexWorker:
     async def run(self) -> None:
         """Project until cancelled."""
         while True:
-            batch = {await self._queue.take(Role.INDEX)}
-            await self._gather()
-            # The rest is taken without waiting: an empty queue ends the batch.
-            while len(batch) < _BATCH:
-                try:
-                    async with asyncio.timeout(0):
-                        batch.add(await self._queue.take(Role.INDEX))
-                except TimeoutError:
-                    break
+            batch = await self._queue.take(Role.INDEX, _BATCH)
             try:
                 await self.project(sorted(batch))
             except StorageError as exc:
                 _log.warning("index_behind", reason=str(exc), conversations=len(batch))
                 await asyncio.sleep(_RETRY_S)  # their marks remain: the sweeper brings them again
+            for conversation in batch:
+                self._queue.done(Role.INDEX, conversation)
+            await self._gather()
 
     async def _gather(self) -> None:
-        """Let changes gather, longer while there is more urgent work."""
+        """Let the next changes gather, longer while there is more urgent work."""
         await asyncio.sleep(_GATHER_S)
         lag_s = _GATHER_S
         while lag_s < _LAG_S and self._is_busy():

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from gateway_house import until
 
-from qingniao.bus.base import News
+from qingniao.bus.base import Moved, News
 from qingniao.bus.memory import MemoryFanout, MemoryWorkQueue
 from qingniao.chat.head import Head, fold
 from qingniao.chat.intake import Decision, Intent, Message, Move, decide
@@ -232,12 +232,13 @@ async def test_repeats_and_refusals_are_answered_and_told_to_nobody(intake: Inta
 async def test_news_carries_what_a_gateway_needs(intake: Intake) -> None:
     await intake.pipeline.submit(text(1))
     await intake.pipeline.submit(Move(7, Event.HANDOFF, Why.RULE))
-    first, second = intake.told
+    first, second, third = intake.told
     assert (first.conversation, first.moved) == (7, False)
     (told,) = first.entries
     assert (told.seq, told.type, told.device) == (1, EntryType.TEXT, "v/d")
     assert second.moved
     assert second.entries[0].device == ""
+    assert third == Moved(7)
 
 
 async def test_workers_are_hinted_at_what_is_owed(intake: Intake) -> None:

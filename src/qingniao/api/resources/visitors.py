@@ -41,7 +41,7 @@ async def let_in(
     data: JSONBody[NewVisitor], request: Request[Any, Any, Any], services: Here
 ) -> NewVisitorAnswer:
     """A token for a new visitor, or a fresh one for a visitor who has one. Needs no cookie."""
-    wait_ms = services.visitor_limit.take(network_of(address_of(request, services)))
+    wait_ms = await services.visitor_limit.take(network_of(address_of(request, services)))
     if wait_ms:
         raise TooManyTries(wait_ms)
     now = services.clock()

@@ -7,10 +7,12 @@ from typing import Final
 
 from qingniao.bots.base import BotMisconfigured, BotService
 from qingniao.bots.local import LocalBot
+from qingniao.chat.ports import Role
 from qingniao.knowledge.entries import Entry
 from qingniao.metrics import Reading
 from qingniao.runtime.answering import Answering
 from qingniao.runtime.foundation import Foundation
+from qingniao.runtime.rooms.sweeping import own_sweeper
 from qingniao.storage.flows import Flows
 from qingniao.training import Built
 from qingniao.workers.learning import Learning
@@ -26,14 +28,15 @@ class AIRoom:
     """`Room` of the role `worker:ai`."""
 
     def __init__(self, base: Foundation) -> None:
-        engines = base.engines
+        engines, bus = base.engines, base.engines.bus
         self._flows = Flows(engines.database)
         self._knowledge = base.knowledge
         self._mind = Mind()
         self._bot: LocalBot | None = None
         self.learning = Learning(Path(base.config.data) / "knowledge", self._entries, self._learnt)
+        self._sweeper = own_sweeper(engines, Role.AI)
         self._answering = Answering(
-            engines.log, base.pipeline, engines.fanout, engines.queue, visitors=base.visitors,
+            engines.log, base.pipeline, bus.fanout, bus.queue, visitors=base.visitors,
             senses=self._mind, bot=self._find_bot, parallel=base.config.ai.parallel,
         )  # fmt: skip
 
@@ -44,7 +47,7 @@ class AIRoom:
 
     def jobs(self) -> list[Coroutine[None, None, None]]:
         """See `Room`."""
-        return [self._answering.dispatcher.run(), self.learning.run()]
+        return [self._answering.dispatcher.run(), self.learning.run(), self._sweeper.run()]
 
     def readings(self) -> Iterable[Reading]:
         """See `Room`."""

@@ -2,8 +2,10 @@
 
 from collections.abc import Coroutine, Iterable
 
+from qingniao.chat.ports import Role
 from qingniao.metrics import Reading
 from qingniao.runtime.foundation import Foundation
+from qingniao.runtime.rooms.sweeping import own_sweeper
 from qingniao.workers.index import IndexWorker
 
 __all__ = ["AnalyticsRoom"]
@@ -13,17 +15,16 @@ class AnalyticsRoom:
     """`Room` of the role `worker:analytics`."""
 
     def __init__(self, base: Foundation) -> None:
-        engines, pipeline = base.engines, base.pipeline
-        self._indexing = IndexWorker(
-            engines.log, engines.queue, base.index, lambda: pipeline.is_busy
-        )
+        engines, bus, pipeline = base.engines, base.engines.bus, base.pipeline
+        self._indexing = IndexWorker(engines.log, bus.queue, base.index, lambda: pipeline.is_busy)
+        self._sweeper = own_sweeper(engines, Role.INDEX)
 
     async def open(self) -> None:
         """See `Room`."""
 
     def jobs(self) -> list[Coroutine[None, None, None]]:
         """See `Room`."""
-        return [self._indexing.run()]
+        return [self._indexing.run(), self._sweeper.run()]
 
     def readings(self) -> Iterable[Reading]:
         """See `Room`."""

@@ -7,7 +7,8 @@ from typing import Any, Final
 import qingniao
 from qingniao.api.app import create_app
 from qingniao.api.services import Services, Trust
-from qingniao.auth import Passwords, RateLimit, SignInLimit
+from qingniao.auth import Passwords
+from qingniao.bus.base import RateLimits
 from qingniao.clock import wall_ms
 from qingniao.runtime.changes import Changes
 from qingniao.runtime.foundation import Foundation
@@ -40,10 +41,8 @@ class ApiRoom:
 
     def _services(self, knowledge_changed: Callable[[], None]) -> Services:
         base, config = self._base, self._base.config
-        engines = base.engines
-        changes = Changes(
-            engines.log, base.pipeline, engines.fanout, engines.queue, engines.presence
-        )
+        engines, bus = base.engines, base.engines.bus
+        changes = Changes(engines.log, base.pipeline, bus.fanout, bus.queue, bus.presence)
         return Services(
             users=base.users,
             sessions=base.sessions,
@@ -57,14 +56,15 @@ class ApiRoom:
             passwords=self._passwords,
             signer=engines.signer,
             clock=wall_ms,
-            presence=engines.presence,
+            presence=bus.presence,
             heads=engines.log.heads,
             rename=changes.rename,
             ready=lambda: base.health.state,
+            degraded=bus.degraded,
             metrics=base.metrics.render,
-            sign_in_limit=SignInLimit(clock=wall_ms),
-            visitor_limit=_per_minute(config.api.visitors_per_minute),
-            upload_limit=_per_minute(config.api.uploads_per_minute),
+            sign_in_limit=bus.sign_in_limits(wall_ms),
+            visitor_limit=self._per_minute("visitors", config.api.visitors_per_minute),
+            upload_limit=self._per_minute("uploads", config.api.uploads_per_minute),
             version=qingniao.__version__,
             web_root=_WEB_ROOT,
             file_bytes=config.wire.file_bytes,
@@ -74,6 +74,6 @@ class ApiRoom:
             on_knowledge_changed=knowledge_changed,
         )
 
-
-def _per_minute(times: int) -> RateLimit:
-    return RateLimit(per_s=times / 60, burst=times, clock=wall_ms)
+    def _per_minute(self, name: str, times: int) -> RateLimits:
+        limits = self._base.engines.bus.rate_limits
+        return limits(name, per_s=times / 60, burst=times, clock=wall_ms)

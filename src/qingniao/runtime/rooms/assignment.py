@@ -15,9 +15,9 @@ class AssignmentRoom:
 
     def __init__(self, base: Foundation) -> None:
         self._users = base.users
-        engines = base.engines
+        engines, bus = base.engines, base.engines.bus
         self._assigning = AssignmentWorker(
-            engines.log, engines.fanout, engines.presence, base.pipeline.submit, self._agents,
+            engines.log, bus.fanout, bus.presence, base.pipeline.submit, self._agents,
             base.index.assigned, wall_ms,
         )  # fmt: skip
 

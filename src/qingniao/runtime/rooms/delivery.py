@@ -18,7 +18,7 @@ class DeliveryRoom:
     """`Room` of the role `worker:delivery`."""
 
     def __init__(self, base: Foundation) -> None:
-        self._sweeper = Sweeper(base.engines.log, base.engines.queue, (Role.AI, Role.INDEX))
+        self._sweeper = Sweeper(base.engines.log, base.engines.bus.queue, (Role.AI, Role.INDEX))
 
     async def open(self) -> None:
         """See `Room`."""

@@ -13,11 +13,11 @@ __all__ = ["open_gateway"]
 
 def open_gateway(base: Foundation, app: Any) -> GatewayServer:
     """The server of the process's port, for WebSockets and for what `app` answers."""
-    engines = base.engines
+    engines, bus = base.engines, base.engines.bus
     door = Door(engines.signer, base.users, base.sessions, base.visitors, wall_ms)
     services = GatewayServices(
-        log=engines.log, pipeline=base.pipeline, fanout=engines.fanout,
-        presence=engines.presence, authenticate=door.authenticate, clock=wall_ms,
+        log=engines.log, pipeline=base.pipeline, fanout=bus.fanout,
+        presence=bus.presence, authenticate=door.authenticate, clock=wall_ms,
         config=base.config.gateway, wire=base.config.wire, proxies=base.proxies(),
     )  # fmt: skip
     return GatewayServer(services, app)
