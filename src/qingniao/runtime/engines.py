@@ -1,7 +1,7 @@
 """The engines that the settings choose. Owns their opening and end.
 
-Here, in `buses.py` and in `stores.py` engines are named, and nowhere else. Rule: what is opened here
-is put on the stack at once, so that it is closed in reverse order.
+Engines are named here, in `buses.py` and in `stores.py`, and nowhere else. Rule: what is opened is
+put on the stack at once, so that it is closed in reverse order.
 """
 
 import asyncio
