@@ -4,7 +4,7 @@ Owns the folder of versions; refuses to start processes and to swap what is in u
 named by its content, is complete or absent, and is never changed:
 
     target/current            the name of the newest version
-    target/<version>/         index/  entries.msgpack  intents.msgpack  manifest.json
+    target/<version>/         index/  entries.msgpack  terms.msgpack  intents.msgpack  manifest.json
 
 Rule: everything is written under a temporary name, the manifest last, and appears by renames.
 """
@@ -41,7 +41,7 @@ __all__ = [
     "version_of",
 ]
 
-FORMAT: Final = "2"
+FORMAT: Final = "3"
 """Part of every version's name: raise it when the code makes different files of the same corpus."""
 
 KEPT: Final = 2
