@@ -29,7 +29,7 @@ from qingniao.runtime.changes import Changes
 from qingniao.runtime.door import Door
 from qingniao.runtime.furnishing import furnish
 from qingniao.runtime.health import Health
-from qingniao.runtime.stores import open_blobs, open_database, open_keys
+from qingniao.runtime.stores import make_learning, open_blobs, open_database, open_keys
 from qingniao.storage.conversations import ConversationIndex
 from qingniao.storage.files import Files
 from qingniao.storage.first_run import FirstRun
@@ -44,7 +44,6 @@ from qingniao.training import Built
 from qingniao.workers.assignment import Agent, AssignmentWorker
 from qingniao.workers.dispatch import Sweeper
 from qingniao.workers.index import IndexWorker
-from qingniao.workers.learning import Learning
 from qingniao.workers.senses import Mind
 
 __all__ = ["House"]
@@ -87,7 +86,9 @@ class House:
         self.health = Health(self.log)
         self.metrics = Metrics()
         self.mind = Mind()
-        self.learning = Learning(data / "knowledge", self._entries, self._learnt)
+        self.learning = make_learning(
+            config, self.database, self.blobs, self._entries, self._learnt
+        )
         first = await furnish(self.database, self.passwords, now_ms=wall_ms())
         await self.learning.learn()
         await self._work()

@@ -1,9 +1,11 @@
-"""Which engine keeps the business data, the contents and the keys: chosen by settings.
+"""Which engine keeps the business data, the contents, the keys and what was learnt: chosen by
+settings.
 
 Rule: what several processes share is opened here, so that every role opens the same.
 """
 
 import asyncio
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Final
 from urllib.parse import unquote, urlsplit
@@ -11,12 +13,17 @@ from urllib.parse import unquote, urlsplit
 from qingniao.auth import KeyRing
 from qingniao.config import Config
 from qingniao.errors import ConfigError, StartError
+from qingniao.knowledge.entries import Entry
 from qingniao.storage.blobs import Blobs
 from qingniao.storage.blobs_folder import FolderBlobs
 from qingniao.storage.database import Database
 from qingniao.storage.keys import SharedKeys
+from qingniao.storage.versions import Versions
+from qingniao.training import Built
+from qingniao.workers.learning import Learning
+from qingniao.workers.shared_learning import SharedLearning
 
-__all__ = ["open_blobs", "open_database", "open_keys"]
+__all__ = ["make_learning", "open_blobs", "open_database", "open_keys"]
 
 _IN_DATABASE: Final = "postgresql"
 
@@ -79,3 +86,18 @@ async def open_keys(config: Config, database: Database) -> tuple[KeyRing, Shared
         return await asyncio.to_thread(KeyRing.open, path), None
     shared = await SharedKeys.open(database, seed=path)
     return shared.ring, shared
+
+
+def make_learning(
+    config: Config,
+    database: Database,
+    blobs: Blobs,
+    entries: Callable[[], Awaitable[Sequence[Entry]]],
+    use: Callable[[Built], None],
+) -> Learning | SharedLearning:
+    """What keeps an answering process up with the knowledge base: it builds for itself alone, or
+    one builds for all that share the database."""
+    folder = Path(config.data) / "knowledge"
+    if not database.is_shared:
+        return Learning(folder, entries, use)
+    return SharedLearning(folder, entries, use, versions=Versions(database), blobs=blobs)
