@@ -13,6 +13,7 @@ from sqlalchemy import insert, select, text, update
 
 from qingniao.auth import KeyRing, Passwords, Signer
 from qingniao.errors import ConfigError, StartError, StorageError
+from qingniao.servers.postgres import PostgresServer
 from qingniao.storage.conversations import ConversationIndex, Counted
 from qingniao.storage.database import Database
 from qingniao.storage.database_postgres import postgres_engine
@@ -30,7 +31,6 @@ from qingniao.storage.site import LIFE_S, SiteSettings
 from qingniao.storage.users import Users
 from qingniao.storage.versions import KNOWLEDGE, Versions
 from qingniao.storage.visitors import Arrivals, Visitors
-from qingniao.testing.postgres import PostgresServer
 
 Open = Callable[[], Awaitable[Database]]
 NOW = 1_795_500_000_000
