@@ -95,7 +95,7 @@ class House:
         self.gateway = GatewayServer(self._gateway_services(), create_app(self._services()))
         for source in (
             self.pipeline, self.gateway, self.log, self.queue, self._answering.dispatcher,
-            self.health,
+            self.health, self.database,
         ):  # fmt: skip
             self.metrics.add(source.readings)
         return first
