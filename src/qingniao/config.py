@@ -119,7 +119,7 @@ class DatabaseConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     url: str = ""
     """`postgresql://user:password@host:port/name`, which several processes may share; empty: one
     SQLite file in the data folder."""
-    pool: int = 10
+    pool: int = 5
     """Connections of this process to PostgreSQL at most; who needs one more waits, and after
     `database.timeout_ms` it is an error (policy: refuse)."""
     timeout_ms: int = 10_000

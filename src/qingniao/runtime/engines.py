@@ -53,6 +53,6 @@ class Engines:
         bus = await open_bus(config, stack)
         return cls(
             log=log, database=database, blobs=blobs, signer=Signer(keys), bus=bus,
-            readings=(log.readings, bus.readings),
+            readings=(log.readings, bus.readings, database.readings),
             jobs=(shared_keys.run,) if shared_keys is not None else (),
         )  # fmt: skip
