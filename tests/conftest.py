@@ -13,11 +13,12 @@ from typing import Any
 import pytest
 import uvloop
 from blockbuster import BlockBuster, blockbuster_ctx
+from bus_processes import bus_servers, join
 from gateway_house import GatewayHouse
 from hypothesis import HealthCheck, settings
 from redis_servers import redis_cluster, redis_sentinels, redis_standalone
 
-__all__ = ["redis_cluster", "redis_sentinels", "redis_standalone"]
+__all__ = ["bus_servers", "join", "redis_cluster", "redis_sentinels", "redis_standalone"]
 
 # Deterministic: a run of the suite says the same twice. The first example pays for imports.
 settings.register_profile(
