@@ -14,6 +14,7 @@ PYTHON: Final = {
     "asyncpg": "PostgreSQL: the message log and business data of several processes",
     "argon2-cffi": "password hashes (Argon2id)",
     "greenlet": "SQLAlchemy's asyncio half cannot work without it",
+    "hiredis": "Redis's replies, parsed in C (with several processes)",
     "httptools": "uvicorn's HTTP parser in C",
     "litestar": "HTTP routing, validation and OpenAPI from msgspec structs",
     "msgspec": "MessagePack and JSON, typed; the frames and all records",
