@@ -74,6 +74,7 @@ async def _measure(folder: Path, quick: bool, core: int) -> Mapping[str, object]
         async with _trainer(target, server.process.pid) as trainer:
             report, cpu = await _run(plan, target, segments, trainer, server.process.pid)
             trainings, took_s = trainer.trainings, trainer.took_s
+    assert trainings, "Nothing was learnt beside the load."
     quiet, training = segments.sum(0), segments.sum(1)
     ratios = [
         segments.p99_ms(number + 1) / segments.p99_ms(number)
@@ -170,7 +171,7 @@ class _Trainer:
 
     def __init__(self, http: httpx.AsyncClient, pid: int) -> None:
         self._http = http
-        self._children = Path(f"/proc/{pid}/task/{pid}/children")
+        self._tasks = Path(f"/proc/{pid}/task")
         self._imports = 0
         self.trainings = 0
         self.took_s = 0.0
@@ -199,10 +200,11 @@ class _Trainer:
         self.took_s += (now_us() - began) / 1e6
 
     def _is_training(self) -> bool:
-        for child in self._children.read_text().split():
+        for children in self._tasks.glob("*/children"):  # of whichever thread started it
             with contextlib.suppress(OSError):
-                if b"qingniao.workers.heavy" in Path(f"/proc/{child}/cmdline").read_bytes():
-                    return True
+                for child in children.read_text().split():
+                    if b"qingniao.workers.heavy" in Path(f"/proc/{child}/cmdline").read_bytes():
+                        return True
         return False
 
     async def keep(self, segments: Segments) -> None:

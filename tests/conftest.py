@@ -13,11 +13,11 @@ from typing import Any
 import pytest
 import uvloop
 from blockbuster import BlockBuster, blockbuster_ctx
-from engines import postgres, postgres_url
+from engines import object_store, postgres, postgres_url
 from gateway_house import GatewayHouse
 from hypothesis import HealthCheck, settings
 
-__all__ = ["postgres", "postgres_url"]  # fixtures of every test
+__all__ = ["object_store", "postgres", "postgres_url"]  # fixtures of every test
 
 # Deterministic: a run of the suite says the same twice. The first example pays for imports.
 settings.register_profile(

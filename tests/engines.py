@@ -7,6 +7,7 @@ set, and in CI, they fail.
 import os
 from collections.abc import Iterator
 
+import httpx
 import pytest
 
 from qingniao.errors import StartError
@@ -28,6 +29,20 @@ def postgres() -> Iterator[PostgresServer]:
 def postgres_url(postgres: PostgresServer) -> Iterator[str]:
     """An empty database for one test."""
     yield postgres.new_database("test")
+
+
+@pytest.fixture(scope="session")
+def object_store() -> Iterator[str]:
+    """An S3 that keeps everything in memory; its endpoint. It has one bucket, `qingniao`."""
+    from moto.server import ThreadedMotoServer  # a second, which only these tests pay
+
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    endpoint = f"http://{host}:{port}"
+    httpx.put(f"{endpoint}/qingniao", timeout=10).raise_for_status()
+    yield endpoint
+    server.stop()
 
 
 def give_up(reason: str) -> None:

@@ -22,7 +22,9 @@ from qingniao.protocol.frames import Limits
 __all__ = [
     "AIConfig",
     "ApiConfig",
+    "BlobsConfig",
     "Config",
+    "DatabaseConfig",
     "GatewayConfig",
     "PipelineConfig",
     "StorageConfig",
@@ -113,6 +115,38 @@ class StorageConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     everything. Conversations keep their state; what is gone is shown to nobody."""
 
 
+class DatabaseConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Business data: accounts, visitors, lists, knowledge, settings."""
+
+    url: str = ""
+    """`postgresql://user:password@host:port/name`, which several processes may share; empty: one
+    SQLite file in the data folder."""
+    pool: int = 10
+    """Connections of this process to PostgreSQL at most; who needs one more waits, and after
+    `database.timeout_ms` it is an error (policy: refuse)."""
+    timeout_ms: int = 10_000
+    """The longest wait for PostgreSQL: to connect, for a free connection, for a statement. A
+    transaction that is idle for so long is ended by the server."""
+
+
+class BlobsConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Contents of files, and what was built of the knowledge base for several processes."""
+
+    url: str = ""
+    """`s3://bucket/prefix`, `postgresql` (in the business database) or `file:///folder` (one that
+    all processes see); empty: a folder in the data folder."""
+    endpoint: str = ""
+    """The object store's URL, if it is not Amazon's; else `AWS_ENDPOINT_URL` says it."""
+    region: str = ""
+    """Of the bucket; else `AWS_REGION` says it."""
+    access_key: str = ""
+    """Its key; else `AWS_ACCESS_KEY_ID` or the machine's role says it."""
+    secret_key: str = ""
+    """The secret to the key; else `AWS_SECRET_ACCESS_KEY` says it."""
+    timeout_ms: int = 10_000
+    """The longest wait for one answer of the object store."""
+
+
 class WorkersConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What happens after a message is stored."""
 
@@ -184,6 +218,8 @@ class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     gateway: GatewayConfig = GatewayConfig()
     pipeline: PipelineConfig = PipelineConfig()
     storage: StorageConfig = StorageConfig()
+    database: DatabaseConfig = DatabaseConfig()
+    blobs: BlobsConfig = BlobsConfig()
     workers: WorkersConfig = WorkersConfig()
     ai: AIConfig = AIConfig()
     api: ApiConfig = ApiConfig()
@@ -194,6 +230,8 @@ _SECTIONS: Final = {
     "gateway": GatewayConfig,
     "pipeline": PipelineConfig,
     "storage": StorageConfig,
+    "database": DatabaseConfig,
+    "blobs": BlobsConfig,
     "workers": WorkersConfig,
     "ai": AIConfig,
     "api": ApiConfig,
@@ -294,6 +332,8 @@ def _known(key: str, known: tuple[str, ...], where: str) -> None:
 def _validate(config: Config) -> None:
     if not 0 <= config.port <= 65_535:
         raise ConfigError(f"port must be between 0 and 65535, got {config.port}.")
+    if config.blobs.url == "postgresql" and not config.database.url:
+        raise ConfigError("blobs.url is postgresql, but database.url names no database.")
     for section in _SECTIONS:
         for key in _SECTIONS[section].__struct_fields__:
             value = getattr(getattr(config, section), key)

@@ -4,7 +4,7 @@ Owns the folder of versions; refuses to start processes and to swap what is in u
 named by its content, is complete or absent, and is never changed:
 
     target/current            the name of the newest version
-    target/<version>/         index/  entries.msgpack  intents.msgpack  manifest.json
+    target/<version>/         index/  entries.msgpack  terms.msgpack  intents.msgpack  manifest.json
 
 Rule: everything is written under a temporary name, the manifest last, and appears by renames.
 """
@@ -37,11 +37,14 @@ __all__ = [
     "current_version",
     "encode_corpus",
     "examples_of",
+    "has_version",
     "open_current",
+    "open_version",
+    "prune",
     "version_of",
 ]
 
-FORMAT: Final = "2"
+FORMAT: Final = "3"
 """Part of every version's name: raise it when the code makes different files of the same corpus."""
 
 KEPT: Final = 2
@@ -135,14 +138,25 @@ def build(source: Path, target: Path) -> BuildReport:
     if is_new:
         _write_version(target, corpus, report)
     _replace(target / CURRENT, version.encode())
-    _prune(target, keep=version)
+    prune(target, keep=version)
     return msgspec.structs.replace(report, took_ms=round((time.perf_counter() - started) * 1000))
 
 
 def open_current(target: Path) -> Built:
     """Open the newest version. Reads files: not on the event loop. Raises `NotBuilt`."""
+    return open_version(target, current_version(target))
+
+
+def has_version(target: Path, version: str) -> bool:
+    """Is that version here, and complete? Looks at a file."""
+    return (target / version / MANIFEST).is_file()
+
+
+def open_version(target: Path, version: str) -> Built:
+    """Open that version. Reads files: not on the event loop. Raises `NotBuilt`."""
     try:
-        version = current_version(target)
+        if not version:
+            raise NotBuilt
         return Built(
             version=version,
             retriever=KnowledgeRetriever.open(target / version, version=version),
@@ -190,7 +204,8 @@ def _replace(path: Path, content: bytes) -> None:
     draft.replace(path)
 
 
-def _prune(target: Path, *, keep: str) -> None:
+def prune(target: Path, *, keep: str) -> None:
+    """Remove all versions but `keep` and the newest of the others."""
     versions = [path for path in target.iterdir() if (path / MANIFEST).is_file()]
     versions.sort(key=lambda path: (path.name == keep, path.stat().st_mtime_ns), reverse=True)
     for path in versions[KEPT:]:

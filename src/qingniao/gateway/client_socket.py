@@ -13,6 +13,7 @@ from picows import WSListener, WSMsgType, WSTransport
 
 from qingniao.gateway.assembly import reason
 from qingniao.gateway.framing import framed
+from qingniao.gateway.turns import REST_MAX_S
 from qingniao.protocol.codec import Codec
 from qingniao.protocol.codes import Close
 from qingniao.protocol.frames import Bye, DownFrame, Limits
@@ -29,8 +30,6 @@ _LINGER_S: Final = 5.0
 """Time to read what waits, and why it is the last, before a closed socket is cut."""
 _LINGER_SILENT_S: Final = 0.5
 """The same for whoever gives no sign of life: an answer is not to be expected."""
-_REST_MAX_MS: Final = 1_000
-"""Reading goes on after this time at the latest: a heartbeat must not wait for ever."""
 _BINARY: Final = WSMsgType.BINARY
 _TEXT: Final = WSMsgType.TEXT
 
@@ -176,9 +175,16 @@ class ClientSocket(WSListener):
         if not self._is_resting and self.transport is not None:
             self._is_resting = True
             self.transport.underlying_transport.pause_reading()
-            wait_s = min(wait_ms, _REST_MAX_MS) / 1000
-            asyncio.get_running_loop().call_later(wait_s, self._rested)
+            wait_s = min(wait_ms / 1000, REST_MAX_S)
+            asyncio.get_running_loop().call_later(wait_s, self.rested)
 
-    def _rested(self) -> None:
+    def _wait_for_room(self) -> None:
+        if not self._is_resting and self.transport is not None:
+            self._is_resting = True
+            self.transport.underlying_transport.pause_reading()
+            self.hub.turns.add(self)
+
+    def rested(self) -> None:
+        """Read on, unless acks are waited for too."""
         self._is_resting = False
         self._read_on()

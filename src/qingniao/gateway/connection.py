@@ -231,13 +231,13 @@ class Connection(ClientSocket):
         pipeline = self.hub.services.pipeline
         if not pipeline.offer(message, self._settle, size):
             session.stall(frame.conversation, frame.n)
+            self._wait_for_room()
             return self._busy(Busy(frame.conversation, frame.n, pipeline.retry_after_ms))
         self._inflight += 1
         if self._inflight >= session.limits.credit and not self._paused:
             self._pause()
-        elif pipeline.is_crowded:
-            # Left in the socket it costs nothing; read, it would be told busy and be sent again.
-            self._rest(pipeline.retry_after_ms)
+        elif pipeline.room < 0:
+            self._wait_for_room()
         return None
 
     def _busy(self, frame: Busy) -> None:

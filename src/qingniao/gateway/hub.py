@@ -24,6 +24,7 @@ from qingniao.gateway.people import People
 from qingniao.gateway.ports import GatewayServices
 from qingniao.gateway.reads import Reads
 from qingniao.gateway.requests import Requests
+from qingniao.gateway.turns import Turns
 from qingniao.log import get_logger
 from qingniao.metrics import Reading
 from qingniao.protocol.codec import MSGPACK, Codec
@@ -57,6 +58,7 @@ class Hub:
         self.requests = Requests(self)
         self.reads = Reads(services.log, services.fanout)
         self.outboxes = Outboxes(services.config)
+        self.turns = Turns(services.pipeline, services.wire.credit)
         self.pauses = self.repaired = self.busy = 0
         self._followers: dict[int, dict[Connection, None]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -276,6 +278,7 @@ class Hub:
         yield "counter", "gaps_repaired", "Gaps in the fan-out read from the log.", self.repaired
         yield from self.addresses.readings()
         yield from self.outboxes.readings()
+        yield from self.turns.readings()
 
 
 def _render(frame: bytes, connection: Connection) -> bytes:

@@ -2,25 +2,28 @@
 place.
 
 One document is one wording of one entry, or an entry's body (title and answer), and holds nothing
-but its terms and its number; the entries lie beside the index in `entries.msgpack`. Rule: a folder
-is written once, by `write_index`, and from then on only read, by any number of processes.
+but its terms and its number; beside the index lie the entries, in `entries.msgpack`, and the terms
+of each, in `terms.msgpack`. Rule: a folder is written once, by `write_index`, and from then on only
+read, by any number of processes.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import chain
 from pathlib import Path
 from typing import Final
 
 import msgspec
 import tantivy
+from msgspec import Struct
 
 from qingniao.errors import QingniaoError
 from qingniao.knowledge.entries import Entry
 from qingniao.knowledge.grams import grams
 
-__all__ = ["IndexUnusable", "OpenIndex", "open_index", "write_index"]
+__all__ = ["IndexUnusable", "Known", "OpenIndex", "open_index", "write_index"]
 
 ENTRIES_FILE: Final = "entries.msgpack"
+TERMS_FILE: Final = "terms.msgpack"
 INDEX_FOLDER: Final = "index"
 TERMS: Final = "terms"
 NUMBER: Final = "number"
@@ -34,6 +37,18 @@ class IndexUnusable(QingniaoError):
     code = "knowledge_index"
 
 
+class Known(Struct, frozen=True, array_like=True):
+    """The terms of an entry, each between two spaces: to look one up is to search a short text.
+
+    As sets they would be ten times as large, and opening an index would hold up the event loop.
+    """
+
+    asked: str
+    """Of its wordings."""
+    told: str
+    """Of its body."""
+
+
 class OpenIndex:
     """An index folder, open for reading. Safe to use from several threads."""
 
@@ -41,6 +56,9 @@ class OpenIndex:
         try:
             self.entries = msgspec.msgpack.decode(
                 (folder / ENTRIES_FILE).read_bytes(), type=tuple[Entry, ...]
+            )
+            self.known = msgspec.msgpack.decode(
+                (folder / TERMS_FILE).read_bytes(), type=tuple[Known, ...]
             )
             self._index = tantivy.Index.open(str(folder / INDEX_FOLDER))
         except (OSError, ValueError) as exc:  # the engine raises ValueError for damaged files
@@ -52,7 +70,7 @@ class OpenIndex:
         self._texts = [text for entry in self.entries for text in entry.wordings()]
         self._texts += [""] * len(self.entries)
         self.size = self._searcher.num_docs
-        if self.size != len(self._texts):
+        if self.size != len(self._texts) or len(self.known) != len(self.entries):
             raise IndexUnusable
 
     def frequency(self, term: str) -> int:
@@ -92,8 +110,15 @@ def write_index(folder: Path, entries: Sequence[Entry]) -> int:
         writer.add_document(document)
     writer.commit()
     writer.wait_merging_threads()
+    known = [Known(_joined(entry.wordings()), _joined([entry.body()])) for entry in entries]
+    (folder / TERMS_FILE).write_bytes(msgspec.msgpack.encode(known))
     (folder / ENTRIES_FILE).write_bytes(msgspec.msgpack.encode(tuple(entries)))
     return len(wordings)
+
+
+def _joined(texts: Iterable[str]) -> str:
+    terms = dict.fromkeys(term for text in texts for term in grams(text))
+    return f" {' '.join(terms)} "
 
 
 def open_index(folder: Path) -> OpenIndex:

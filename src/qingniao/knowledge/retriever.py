@@ -33,8 +33,6 @@ __all__ = ["Hit", "KnowledgeRetriever"]
 
 CANDIDATES: Final = 24
 REMEMBERED: Final = 50_000
-WARM_ENTRIES: Final = 1_000
-"""Cutting an entry takes ten times as long as comparing it, so this many are kept cut."""
 
 SINGLE: Final = 0.35
 UNKNOWN: Final = 1.6
@@ -70,9 +68,6 @@ class KnowledgeRetriever:
         self._index = index
         self._version = version
         self._weights: dict[str, float] = {}
-        self._terms: dict[int, tuple[frozenset[str], frozenset[str]]] = {}
-        for number in range(min(WARM_ENTRIES, len(index.entries))):
-            self._known(number)
 
     @classmethod
     def open(cls, folder: Path, *, version: str) -> "KnowledgeRetriever":
@@ -109,10 +104,11 @@ class KnowledgeRetriever:
             whole = sum(map(self._weight, theirs)) or 1.0
             best[number] = max(best.get(number, (0.0, 0.0)), (shared / total, shared / whole))
         found = {}
+        spaced = [(f" {term} ", weight) for term, weight in weights.items()]
         for number, (forward, backward) in best.items():
-            asked, told = self._known(number)
-            around = sum([weight for term, weight in weights.items() if term in asked])
-            body = sum([weight for term, weight in weights.items() if term in told])
+            known = self._index.known[number]
+            around = sum([weight for term, weight in spaced if term in known.asked])
+            body = sum([weight for term, weight in spaced if term in known.told])
             found[number] = Match(forward, backward, around / total, body / total)
         return found
 
@@ -128,17 +124,6 @@ class KnowledgeRetriever:
             if len(self._weights) < REMEMBERED:
                 self._weights[term] = weight
         return weight
-
-    def _known(self, number: int) -> tuple[frozenset[str], frozenset[str]]:
-        """The terms of an entry's wordings, and those of its body."""
-        known = self._terms.get(number)
-        if known is None:
-            entry = self._index.entries[number]
-            asked = frozenset(term for wording in entry.wordings() for term in grams(wording))
-            known = asked, frozenset(grams(entry.body()))
-            if len(self._terms) < WARM_ENTRIES:
-                self._terms[number] = known
-        return known
 
 
 def confidence(strength: float, *, margin: float) -> float:

@@ -81,10 +81,12 @@ class Lanes:
         return len(self.visitors.items) + len(self.staff.items)
 
     @property
-    def is_crowded(self) -> bool:
-        """Is either line half full of messages?"""
+    def room(self) -> int:
+        """Messages that may come before a line is half full; below 0 when one is."""
         visitors, staff = self.visitors, self.staff
-        return 2 * len(visitors.items) > visitors.most or 2 * len(staff.items) > staff.most
+        return min(
+            visitors.most // 2 - len(visitors.items), staff.most // 2 - len(staff.items)
+        )  # fmt: skip
 
     @property
     def size(self) -> int:

@@ -72,9 +72,10 @@ class Pipeline:
         return len(self._lanes)
 
     @property
-    def is_crowded(self) -> bool:
-        """Is a line half full? Whoever was let in should not say more at once."""
-        return self._lanes.is_crowded
+    def room(self) -> int:
+        """Messages that may come before a line is half full; below 0 when one is. Then whoever was
+        let in should not say more at once."""
+        return self._lanes.room
 
     @property
     def is_busy(self) -> bool:

@@ -12,7 +12,7 @@ from typing import Final
 import qingniao
 from qingniao.api.app import create_app
 from qingniao.api.services import Services, Trust
-from qingniao.auth import KeyRing, Passwords, RateLimit, Signer, SignInLimit
+from qingniao.auth import Passwords, RateLimit, Signer, SignInLimit
 from qingniao.bots.base import BotMisconfigured, BotService
 from qingniao.bots.local import LocalBot
 from qingniao.bus.memory import MemoryFanout, MemoryPresence, MemoryWorkQueue
@@ -29,9 +29,8 @@ from qingniao.runtime.changes import Changes
 from qingniao.runtime.door import Door
 from qingniao.runtime.furnishing import furnish
 from qingniao.runtime.health import Health
-from qingniao.storage.blobs import FolderBlobs
+from qingniao.runtime.stores import make_learning, open_blobs, open_database, open_keys
 from qingniao.storage.conversations import ConversationIndex
-from qingniao.storage.database import Database
 from qingniao.storage.files import Files
 from qingniao.storage.first_run import FirstRun
 from qingniao.storage.flows import Flows
@@ -45,11 +44,12 @@ from qingniao.training import Built
 from qingniao.workers.assignment import Agent, AssignmentWorker
 from qingniao.workers.dispatch import Sweeper
 from qingniao.workers.index import IndexWorker
-from qingniao.workers.learning import Learning
 from qingniao.workers.senses import Mind
 
 __all__ = ["House"]
 
+_ENTRIES_AT_ONCE: Final = 500
+"""Of the knowledge base in one turn of the loop: about a millisecond."""
 _WEB_ROOT: Final = Path(qingniao.__file__).parent / "web"
 
 
@@ -69,11 +69,12 @@ class House:
             RocksMessageLog, data / "messages", heads=config.storage.heads
         )
         stack.push_async_callback(self.log.close)
-        self.database = await Database.open(data / "qingniao.db")
+        self.database = await open_database(config)
         stack.push_async_callback(self.database.close)
-        self.signer = Signer(await asyncio.to_thread(KeyRing.open, data / "keys"))
-        self.blobs = FolderBlobs(data / "files")
-        await asyncio.to_thread(self.blobs.open)
+        keys, self._shared_keys = await open_keys(config, self.database)
+        self.signer = Signer(keys)
+        self.blobs = await open_blobs(config, self.database)
+        stack.push_async_callback(self.blobs.close)
         self.fanout, self.presence = MemoryFanout(), MemoryPresence()
         self.queue = MemoryWorkQueue(config.workers.waiting)
         self.pipeline = Pipeline(self.log, self.fanout, self.queue, wall_ms, config.pipeline)
@@ -85,14 +86,16 @@ class House:
         self.health = Health(self.log)
         self.metrics = Metrics()
         self.mind = Mind()
-        self.learning = Learning(data / "knowledge", self._entries, self._learnt)
+        self.learning = make_learning(
+            config, self.database, self.blobs, self._entries, self._learnt
+        )
         first = await furnish(self.database, self.passwords, now_ms=wall_ms())
         await self.learning.learn()
         await self._work()
         self.gateway = GatewayServer(self._gateway_services(), create_app(self._services()))
         for source in (
             self.pipeline, self.gateway, self.log, self.queue, self._answering.dispatcher,
-            self.health,
+            self.health, self.database,
         ):  # fmt: skip
             self.metrics.add(source.readings)
         return first
@@ -107,7 +110,9 @@ class House:
 
     def jobs(self) -> list[Coroutine[None, None, None]]:
         """Everything that runs until the end."""
+        shared = [] if self._shared_keys is None else [self._shared_keys.run()]
         return [
+            *shared,
             self.pipeline.run(),
             self._answering.dispatcher.run(),
             self._assigning.run(),
@@ -151,13 +156,16 @@ class House:
             self._bot.use(learnt.retriever)
 
     async def _entries(self) -> list[Entry]:
-        return [
-            Entry(
+        entries = []
+        for number, row in enumerate(await self.knowledge.all(), 1):
+            entry = Entry(
                 id=row.id, title=row.title, question=row.question, answer=row.answer,
                 alternatives=row.alternatives, category=row.category,
-            )
-            for row in await self.knowledge.all()
-        ]  # fmt: skip
+            )  # fmt: skip
+            entries.append(entry)
+            if number % _ENTRIES_AT_ONCE == 0:
+                await asyncio.sleep(0)
+        return entries
 
     async def _agents(self) -> Sequence[Agent]:
         return [
@@ -167,7 +175,7 @@ class House:
         ]
 
     def _gateway_services(self) -> GatewayServices:
-        door = Door(self.signer, self.users, self.sessions, self.visitors.arrivals, wall_ms)
+        door = Door(self.signer, self.users, self.sessions, self.visitors, wall_ms)
         return GatewayServices(
             log=self.log, pipeline=self.pipeline, fanout=self.fanout, presence=self.presence,
             authenticate=door.authenticate, clock=wall_ms, config=self._config.gateway,

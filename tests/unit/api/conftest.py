@@ -12,7 +12,7 @@ from qingniao.api.app import create_app
 from qingniao.api.services import Services
 from qingniao.auth import KeyRing, Passwords, RateLimit, Signer, SignInLimit
 from qingniao.chat.head import Head
-from qingniao.storage.blobs import FolderBlobs
+from qingniao.storage.blobs_folder import FolderBlobs
 from qingniao.storage.conversations import ConversationIndex
 from qingniao.storage.database import Database
 from qingniao.storage.files import Files

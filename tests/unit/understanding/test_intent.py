@@ -63,8 +63,13 @@ def test_saved_model_predicts_the_same(tmp_path: Path, model: IntentModel) -> No
 
 
 def test_damaged_or_newer_file_is_refused(tmp_path: Path, model: IntentModel) -> None:
-    newer = msgspec.msgpack.encode(msgspec.structs.replace(model, version=9))
-    for content in (b"", b"\xc1", newer):
+    model.save(tmp_path / "m")
+    file = msgspec.msgpack.decode((tmp_path / "m").read_bytes())
+    newer = file | {"version": 9}
+    cut = file | {"weights": file["weights"][:-4]}  # not a whole row
+    torn = file | {"weights": file["weights"][:-1]}  # not a whole number
+    damaged = [msgspec.msgpack.encode(content) for content in (newer, cut, torn)]
+    for content in (b"", b"\xc1", *damaged):
         (tmp_path / "m").write_bytes(content)
         with pytest.raises(ModelUnusable):
             IntentModel.load(tmp_path / "m")

@@ -51,7 +51,7 @@ async def let_in(
     except BadToken:
         visitor = "".join(secrets.choice(_ALPHABET) for _ in range(_ID_CHARS))
         conversation = await services.conversation_numbers.take()
-    services.visitors.arrivals.note(
+    await services.visitors.arrived(
         Arrival(
             visitor=visitor,
             conversation=conversation,
