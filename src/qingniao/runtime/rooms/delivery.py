@@ -1,8 +1,8 @@
 """The delivery role: what was left undone is brought again to those whose work it is.
 
-Today that is the sweeper, one at a time; what is delivered to other systems (webhooks, channels) will
-be its neighbour, for it needs the same: marks in the log, and somebody who comes by until they are
-gone.
+Today that is the sweeper, one at a time; what is delivered to other systems (webhooks, channels)
+will be its neighbour, for it needs the same: marks in the log, and somebody who comes by until they
+are gone.
 """
 
 from collections.abc import Coroutine, Iterable
