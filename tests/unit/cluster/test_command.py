@@ -17,7 +17,7 @@ def test_everything_that_is_missing_is_named_at_once(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(command, "find_postgres", lambda: missing("PostgreSQL"))
     monkeypatch.setattr(command.haproxy, "find_haproxy", lambda: missing("HAProxy"))
     monkeypatch.setattr(command, "find_program", lambda: "")
-    with pytest.raises(StartError, match="postgresql, haproxy, redis-server.*apt-get install"):
+    with pytest.raises(StartError, match=r"postgresql, haproxy, redis-server.*apt-get install"):
         command._check_programs()
 
 
