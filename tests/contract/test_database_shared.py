@@ -216,6 +216,13 @@ async def test_changes_of_the_site_are_seen_soon_and_none_is_lost(pair: list[Dat
 
 async def test_only_what_was_built_of_the_newest_is_announced(pair: list[Database]):
     first, second = (Versions(database) for database in pair)
+    claims = await asyncio.gather(
+        *(
+            store.claim(KNOWLEDGE, name, for_ms=9_999)
+            for store, name in ((first, "a"), (second, "b"))
+        )
+    )
+    assert sorted(claims) == [False, True]
     assert await first.announce(KNOWLEDGE, version="v0", sha256="0", source="")
     assert (await second.get(KNOWLEDGE)).is_current
     knowledge = KnowledgeEntries(pair[0])
