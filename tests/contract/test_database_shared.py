@@ -399,10 +399,10 @@ async def test_other_tables_may_live_beside_ours_but_not_under_our_names(
 async def test_processes_of_a_new_version_that_start_at_once_upgrade_once(
     connect: Open, postgres_url: str, loop_is_never_blocked: BlockBuster
 ):
-    from qingniao.storage.migrations.upgrade import upgrade
-
     # Alembic reads its scripts from disk; at that moment nobody is served yet.
     loop_is_never_blocked.deactivate()
+    from qingniao.storage.migrations.upgrade import upgrade
+
     engine = postgres_engine(postgres_url, migrates=True)
     async with engine.begin() as connection:
         await connection.run_sync(upgrade, KNOWN[0])
