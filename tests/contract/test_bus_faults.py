@@ -14,7 +14,7 @@ from qingniao.bus.base import Gap, Moved, News, Released, Told, Whisper
 from qingniao.bus.redis import RedisBus
 from qingniao.bus.redis_servers import slot_of
 from qingniao.clock import wall_ms
-from qingniao.testing.redis import Cluster, RedisServers, Sentinels
+from qingniao.servers.redis import Cluster, RedisServers, Sentinels
 
 pytestmark = pytest.mark.timeout(120)
 RECOVERS_S = 30.0
