@@ -5,7 +5,7 @@ no sockets.
 """
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Any, Final
 
@@ -37,6 +37,7 @@ class House:
         self._config = config
         self._roles = roles
         self._workers: list[Room] = []
+        self._watching: list[Callable[[], Coroutine[None, None, None]]] = []
         self._server: GatewayServer | HttpServer
 
     async def open(self, stack: AsyncExitStack) -> FirstRun | None:
@@ -64,7 +65,7 @@ class House:
         """Everything that runs until the end."""
         base = self._base
         jobs = [base.pipeline.run(), base.health.keep_reads(), base.health.watch_loop()]
-        jobs += (job() for job in base.engines.jobs)
+        jobs += (job() for job in (*base.engines.jobs, *self._watching))
         for worker in self._workers:
             jobs += worker.jobs()
         return jobs
@@ -118,9 +119,12 @@ class House:
 
     def _open_door(self, base: Foundation, app: Any) -> "GatewayServer | HttpServer":
         if self._is_gateway:
-            from qingniao.runtime.rooms.gateway import open_gateway
+            from qingniao.runtime.rooms.gateway import open_gateway, watch_sessions
 
-            return open_gateway(base, app)
+            server = open_gateway(base, app)
+            if base.engines.database.is_shared:
+                self._watching.append(watch_sessions(base, server).run)
+            return server
         from qingniao.gateway.http_server import HttpServer
 
         return HttpServer(base.config.gateway, app)
