@@ -18,6 +18,8 @@ from qingniao.runtime.signed_in import SignedIn
 from qingniao.storage.database import Database
 from qingniao.storage.flows import Flows
 
+SAMPLE = msgspec.to_builtins(read_sample_flow(AFTER_SALES))
+
 
 class Here:
     """An answering process and the database that it shares with whoever publishes."""
@@ -33,7 +35,7 @@ class Here:
         self.keeping: asyncio.Task[None] | None = None
 
     async def publish(self, name: str) -> None:
-        graph = msgspec.to_builtins(read_sample_flow(AFTER_SALES)) | {"name": name}
+        graph = SAMPLE | {"name": {"zh-CN": name}}
         await self.flows.save_draft(AFTER_SALES, name=name, graph=graph, now_ms=1)
         await self.flows.publish(AFTER_SALES, 1)
 
