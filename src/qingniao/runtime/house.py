@@ -29,6 +29,7 @@ from qingniao.runtime.changes import Changes
 from qingniao.runtime.door import Door
 from qingniao.runtime.furnishing import furnish
 from qingniao.runtime.health import Health
+from qingniao.runtime.standstill import Standstill, refuse_if_moved
 from qingniao.runtime.stores import make_learning, open_blobs, open_database, open_keys
 from qingniao.storage.conversations import ConversationIndex
 from qingniao.storage.files import Files
@@ -65,6 +66,7 @@ class House:
         folder is there and can be written. Raises `StartError`."""
         config = self._config
         data = Path(config.data)
+        await asyncio.to_thread(refuse_if_moved, data)
         self.log = await asyncio.to_thread(
             RocksMessageLog, data / "messages", heads=config.storage.heads
         )
@@ -84,6 +86,7 @@ class House:
         self.knowledge = KnowledgeEntries(self.database)
         self.passwords = Passwords()
         self.health = Health(self.log)
+        self.standstill = Standstill(data, self.pipeline, self.log, self.database)
         self.metrics = Metrics()
         self.mind = Mind()
         self.learning = make_learning(
@@ -95,7 +98,7 @@ class House:
         self.gateway = GatewayServer(self._gateway_services(), create_app(self._services()))
         for source in (
             self.pipeline, self.gateway, self.log, self.queue, self._answering.dispatcher,
-            self.health, self.database,
+            self.health, self.database, self.standstill,
         ):  # fmt: skip
             self.metrics.add(source.readings)
         return first
@@ -119,6 +122,7 @@ class House:
             self._indexing.run(),
             self._sweeper.run(),
             self.learning.run(),
+            self.standstill.run(),
             self.health.keep_reads(),
             self.health.watch_loop(),
         ]
