@@ -7,6 +7,7 @@ no sockets.
 import asyncio
 from collections.abc import Callable, Coroutine
 from contextlib import AsyncExitStack
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from qingniao.config import Config
@@ -15,6 +16,7 @@ from qingniao.runtime.engines import Engines
 from qingniao.runtime.foundation import Foundation
 from qingniao.runtime.roles import ALL, ServeRole
 from qingniao.runtime.rooms.base import Room
+from qingniao.runtime.standstill import Standstill, refuse_if_moved
 from qingniao.runtime.vitals import Vitals
 from qingniao.storage.first_run import FirstRun
 
@@ -43,7 +45,16 @@ class House:
     async def open(self, stack: AsyncExitStack) -> FirstRun | None:
         """Open the stores, make the first run if it is one, learn what is to be known. The data
         folder is there and can be written. Raises `StartError`."""
-        self._base = base = Foundation(self._config, await Engines.open(self._config, stack))
+        config = self._config
+        if not config.database.url:
+            await asyncio.to_thread(refuse_if_moved, Path(config.data))
+        self._base = base = Foundation(config, await Engines.open(config, stack))
+        if not config.database.url:
+            self._watch(
+                Standstill(
+                    Path(config.data), base.pipeline, base.engines.log, base.engines.database
+                )
+            )
         # First of all: what it furnishes the others read.
         api = await _open_api(base) if ServeRole.API in self._roles else None
         await self._open_workers(base)
@@ -84,6 +95,10 @@ class House:
         await self._server.close(max(0.0, until - loop.time()))
         if not self._is_gateway:
             await self._store_what_was_taken(max(0.0, until - loop.time()))
+
+    def _watch(self, standstill: Standstill) -> None:
+        self._watching.append(standstill.run)
+        self._base.metrics.add(standstill.readings)
 
     @property
     def _is_gateway(self) -> bool:
