@@ -8,7 +8,8 @@ import pytest
 
 from qingniao.config import BlobsConfig, Config, load_config
 from qingniao.errors import ConfigError, StartError
-from qingniao.runtime.stores import make_learning, open_blobs, open_database, open_keys
+from qingniao.runtime.learning import make_learning
+from qingniao.runtime.stores import open_blobs, open_database, open_keys
 from qingniao.storage.blobs_database import DatabaseBlobs
 from qingniao.storage.blobs_folder import FolderBlobs
 from qingniao.storage.blobs_s3 import S3Blobs
