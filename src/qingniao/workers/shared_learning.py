@@ -8,7 +8,6 @@ a glance at one row every few seconds finds out.
 
 import asyncio
 import contextlib
-import os
 import secrets
 import shutil
 import time
@@ -100,6 +99,7 @@ class SharedLearning:
     async def learn(self) -> None:
         """Have something in use: the announced version, or the first one, once it is built here or
         elsewhere. Raises `LearningFailed`, `StorageError` or `OSError`."""
+        await asyncio.to_thread(_sweep, self._folder)
         until_s = self._timer() + BUILD_S
         while True:
             stands = await self._versions.get(KNOWLEDGE)
@@ -168,7 +168,7 @@ class SharedLearning:
             )
             return
         if not await asyncio.to_thread(has_version, self._folder, version):
-            source = self._folder / f".corpus.{os.getpid()}.json"
+            source = self._folder / f".corpus.{self._me}.json"
             try:
                 await build_apart(corpus, source, self._folder)
             finally:
@@ -207,6 +207,14 @@ class SharedLearning:
     def _may_try(self, stands: Version) -> bool:
         source, at_s = self._failed
         return source != stands.source or self._timer() - at_s >= self._retry_s or not at_s
+
+
+def _sweep(folder: Path) -> None:
+    """Remove what a crash left half-way: too old to be another process's work."""
+    for path in folder.glob(".*"):
+        with contextlib.suppress(OSError):
+            if time.time() - path.stat().st_mtime > 2 * BUILD_S:
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
 def _forget(folder: Path) -> None:
