@@ -8,6 +8,7 @@ a glance at one row every few seconds finds out.
 
 import asyncio
 import contextlib
+import os
 import secrets
 import shutil
 import time
@@ -211,9 +212,11 @@ class SharedLearning:
 
 def _sweep(folder: Path) -> None:
     """Remove what a crash left half-way: too old to be another process's work."""
-    for path in folder.glob(".*"):
-        with contextlib.suppress(OSError):
-            if time.time() - path.stat().st_mtime > 2 * BUILD_S:
+    with contextlib.suppress(OSError):
+        os.utime(folder)  # what the disk, perhaps another machine's, calls now
+        now_s = folder.stat().st_mtime
+        for path in folder.glob(".*"):
+            if now_s - path.stat().st_mtime > 2 * BUILD_S:
                 shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
