@@ -32,14 +32,15 @@ def lasting_ticket(signer: Signer, ticket: str) -> str:
     return signer.ticket(claim.user, claim.session, wall_ms() + _LASTING_MS)[0]
 
 
-def parties(signer: Signer, ticket: str, visitors: int, agents: int) -> str:
-    """That many visitors, evenly among the agents' connections, as `parties.h` reads them."""
+def parties(signer: Signer, ticket: str, visitors: int, agents: int, first: int = FIRST) -> str:
+    """That many visitors, numbered from `first`, evenly among the agents' connections, as
+    `parties.h` reads them."""
     now_ms = wall_ms()
-    numbers = range(FIRST, FIRST + visitors)
+    numbers = range(first, first + visitors)
     lines = [f"v {signer.visitor(f'load{n}', n, now_ms)[0]} {n}" for n in numbers]
     per_agent = -(-visitors // agents)
-    for first in range(0, visitors, per_agent):
-        lines.append(f"a {ticket} {' '.join(map(str, numbers[first : first + per_agent]))}")
+    for place in range(0, visitors, per_agent):
+        lines.append(f"a {ticket} {' '.join(map(str, numbers[place : place + per_agent]))}")
     return "\n".join(lines) + "\n"
 
 

@@ -1,7 +1,9 @@
 """The listening socket and its end. Owns start, heart, inbox and drain."""
 
 import asyncio
+import contextlib
 import errno
+import socket
 from collections.abc import Callable, Iterable
 from typing import Any, Final
 
@@ -17,8 +19,11 @@ __all__ = ["GatewayServer"]
 _BACKLOG: Final = 4_096
 """Connections that the kernel holds until we accept them (policy: its own; clients try again)."""
 _GOODBYE_TURN_S: Final = 0.01
-_GOODBYE_TURNS: Final = 50
-"""How often it is looked whether every client has answered the closing handshake at the end."""
+_GOODBYE_TURNS: Final = 150
+"""How often it is looked whether every client has answered the closing handshake at the end: a
+client that is busy with its own sends needs its time to read ours."""
+_UNSENT_BYTES: Final = 131_072
+"""Bytes that the system holds for a reader beyond what is on its way."""
 
 _log: Final = get_logger("gateway")
 
@@ -43,6 +48,8 @@ class GatewayServer:
             )
         except OSError as exc:
             raise _start_error(host, port, exc) from exc
+        for listening in self._server.sockets:
+            _bound_unsent(listening)
         self._unsubscribe = self._services.fanout.subscribe(self.hub.deliver)
         jobs = (self.hub.heart.run(), self.hub.inbox.run(), self.hub.reads.run())
         self._tasks = [loop.create_task(job) for job in jobs]
@@ -87,6 +94,13 @@ class GatewayServer:
         """For `metrics`."""
         yield from self.hub.readings()
         yield from self._front.readings()
+
+
+def _bound_unsent(listening: socket.socket) -> None:
+    """What a slow reader has not taken waits in the outbox, which is bounded, and not in the
+    system's memory, where it may be four megabytes each. Accepted sockets inherit it."""
+    with contextlib.suppress(AttributeError, OSError):  # not every system has it
+        listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, _UNSENT_BYTES)
 
 
 def _start_error(host: str, port: int, exc: OSError) -> StartError:
