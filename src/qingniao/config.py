@@ -119,9 +119,9 @@ class DatabaseConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """Business data: accounts, visitors, lists, knowledge, settings."""
 
     url: str = ""
-    """`postgresql://user:password@host:port/name`, which several processes may share; empty: one
-    SQLite file in the data folder."""
-    pool: int = 10
+    """`postgresql://user:password@host:port/name`, which several processes may share (several
+    hosts, `?sslmode=` and the like as with `psql`); empty: one SQLite file in the data folder."""
+    pool: int = 5
     """Connections of this process to PostgreSQL at most; who needs one more waits, and after
     `database.timeout_ms` it is an error (policy: refuse)."""
     timeout_ms: int = 10_000

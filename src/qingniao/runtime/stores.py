@@ -7,7 +7,7 @@ Rule: what several processes share is opened here, so that every role opens the 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote, urlsplit
 
 from qingniao.auth import KeyRing
@@ -18,10 +18,11 @@ from qingniao.storage.blobs import Blobs
 from qingniao.storage.blobs_folder import FolderBlobs
 from qingniao.storage.database import Database
 from qingniao.storage.keys import SharedKeys
-from qingniao.storage.versions import Versions
 from qingniao.training import Built
 from qingniao.workers.learning import Learning
-from qingniao.workers.shared_learning import SharedLearning
+
+if TYPE_CHECKING:
+    from qingniao.workers.shared_learning import SharedLearning
 
 __all__ = ["make_learning", "open_blobs", "open_database", "open_keys"]
 
@@ -94,10 +95,14 @@ def make_learning(
     blobs: Blobs,
     entries: Callable[[], Awaitable[Sequence[Entry]]],
     use: Callable[[Built], None],
-) -> Learning | SharedLearning:
+) -> "Learning | SharedLearning":
     """What keeps an answering process up with the knowledge base: it builds for itself alone, or
     one builds for all that share the database."""
     folder = Path(config.data) / "knowledge"
     if not database.is_shared:
         return Learning(folder, entries, use)
+    # One process starts without loading this.
+    from qingniao.storage.versions import Versions
+    from qingniao.workers.shared_learning import SharedLearning
+
     return SharedLearning(folder, entries, use, versions=Versions(database), blobs=blobs)
