@@ -66,7 +66,8 @@ class House:
         folder is there and can be written. Raises `StartError`."""
         config = self._config
         data = Path(config.data)
-        await asyncio.to_thread(refuse_if_moved, data)
+        if not config.database.url:
+            await asyncio.to_thread(refuse_if_moved, data)
         self.log = await asyncio.to_thread(
             RocksMessageLog, data / "messages", heads=config.storage.heads
         )
