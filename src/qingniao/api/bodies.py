@@ -263,6 +263,8 @@ class ImportResult(Struct, frozen=True):
     problems: list[ImportProblem]
 
 
-class Health(Struct, frozen=True):
+class Health(Struct, frozen=True, omit_defaults=True):
     status: str
     version: str
+    degraded: list[str] = []
+    """What is away and done without, only slower: `"bus"`."""

@@ -11,8 +11,9 @@ import pytest
 from qingniao.api.app import create_app
 from qingniao.api.services import Services
 from qingniao.auth import KeyRing, Passwords, RateLimit, Signer, SignInLimit
+from qingniao.bus.memory import MemoryRateLimits, MemorySignInLimits
 from qingniao.chat.head import Head
-from qingniao.storage.blobs import FolderBlobs
+from qingniao.storage.blobs_folder import FolderBlobs
 from qingniao.storage.conversations import ConversationIndex
 from qingniao.storage.database import Database
 from qingniao.storage.files import Files
@@ -73,10 +74,10 @@ class House:
 
 class _Presence:
     def __init__(self) -> None:
-        self.online: set[str] = set()
+        self.here: set[str] = set()
 
-    def is_online(self, who: str) -> bool:
-        return who in self.online
+    async def online(self, whos: Iterable[str]) -> set[str]:
+        return self.here.intersection(whos)
 
 
 def _client(app: object, address: str = "127.0.0.1") -> httpx.AsyncClient:
@@ -128,9 +129,9 @@ async def house(tmp_path: Path) -> AsyncIterator[House]:
         rename=rename,
         ready=lambda: made.status,
         metrics=lambda: b"qingniao_up 1\n",
-        sign_in_limit=SignInLimit(clock=clock),
-        visitor_limit=RateLimit(per_s=1, burst=5, clock=clock),
-        upload_limit=RateLimit(per_s=1, burst=30, clock=clock),
+        sign_in_limit=MemorySignInLimits(SignInLimit(clock=clock)),
+        visitor_limit=MemoryRateLimits(RateLimit(per_s=1, burst=5, clock=clock)),
+        upload_limit=MemoryRateLimits(RateLimit(per_s=1, burst=30, clock=clock)),
         version="1.2.3",
         web_root=web_root,
         file_bytes=100_000,
@@ -138,7 +139,7 @@ async def house(tmp_path: Path) -> AsyncIterator[House]:
         on_knowledge_changed=learn,
     )
     client = _client(create_app(services))
-    made = House(services, tmp_path, client, furnished.password, online=presence.online)
+    made = House(services, tmp_path, client, furnished.password, online=presence.here)
     yield made
     await client.aclose()
     await database.close()
