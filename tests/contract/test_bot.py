@@ -11,6 +11,7 @@ from serving_house import served
 
 from qingniao import samples
 from qingniao.bots.base import BotService, Closing
+from qingniao.bots.coze import CozeBot, CozeSettings
 from qingniao.bots.dify import DifyBot, DifySettings
 from qingniao.bots.fastgpt import FastGPTBot, FastGPTSettings
 from qingniao.bots.local import LocalBot
@@ -19,6 +20,9 @@ from qingniao.bots.remote import RemoteBot, RemoteSettings
 from qingniao.bots.serving import serve
 from qingniao.bots.wrappers.budget import MemoryLedger
 from qingniao.bots.wrappers.stack import Policy, chain, guarded
+from qingniao.doubles.coze import CozeDouble
+from qingniao.doubles.coze_auth import PAT
+from qingniao.doubles.coze_records import BOTS as BOTS_OF_COZE
 from qingniao.doubles.dify import DifyDouble
 from qingniao.doubles.fastgpt import FastGPTDouble
 from qingniao.doubles.openai import OpenAIDouble
@@ -68,6 +72,15 @@ async def fastgpt(start_double: StartDouble, outgoing: Outgoing) -> FastGPTBot:
     return FastGPTBot(outgoing, settings)
 
 
+async def coze(start_double: StartDouble, outgoing: Outgoing, streams: bool) -> CozeBot:
+    double = await start_double(CozeDouble)
+    number = next(bot.id for bot in BOTS_OF_COZE.values() if bot.is_published)
+    settings = CozeSettings(
+        bot=number, token=PAT, base_url=double.url, streams=streams, poll_s=0.01
+    )
+    return CozeBot(outgoing, settings)
+
+
 async def openai(start_double: StartDouble, outgoing: Outgoing, dialect: str) -> OpenAIBot:
     double = await start_double(OpenAIDouble, dialect=dialect)
     settings = OpenAISettings(
@@ -81,6 +94,8 @@ BOTS = [
     "remote",
     "guarded",
     "fastgpt",
+    "coze:stream",
+    "coze:poll",
     *(f"openai:{dialect}" for dialect in sorted(DIALECTS)),
     *(f"dify:app-double-{app}" for app in ("chat", "agent", "new-agent", "chatflow", "workflow")),
 ]
@@ -102,6 +117,8 @@ async def made(
         bot = await dify(start_double, outgoing, which)
     elif kind == "fastgpt":
         bot = await fastgpt(start_double, outgoing)
+    elif kind == "coze":
+        bot = await coze(start_double, outgoing, streams=which == "stream")
     elif kind == "guarded":
         local = LocalBot(retriever)
         bot = guarded(

@@ -14,9 +14,13 @@ from qingniao.bots.base import (
     BotUnavailable,
     ReplyTruncated,
 )
+from qingniao.bots.coze import CozeBot, CozeSettings
 from qingniao.bots.dify import DifyBot, DifySettings
 from qingniao.bots.fastgpt import FastGPTBot, FastGPTSettings
 from qingniao.bots.openai import OpenAIBot, OpenAISettings
+from qingniao.doubles.coze import CozeDouble
+from qingniao.doubles.coze_auth import PAT
+from qingniao.doubles.coze_records import BOTS
 from qingniao.doubles.dify import DifyDouble
 from qingniao.doubles.double import Double
 from qingniao.doubles.fastgpt import FastGPTDouble
@@ -24,6 +28,7 @@ from qingniao.doubles.openai import OpenAIDouble
 from qingniao.outgoing.client import Outgoing
 
 IDLE_S = 0.4
+BOT = next(bot.id for bot in BOTS.values() if bot.is_published)
 
 
 def make(kind: str, outgoing: Outgoing, double: Double) -> BotService:
@@ -39,6 +44,9 @@ def make(kind: str, outgoing: Outgoing, double: Double) -> BotService:
                 outgoing,
                 DifySettings(key=key, base_url=f"{url}/v1", app="workflow", idle_s=IDLE_S),
             )
+        case "coze":
+            settings = CozeSettings(bot=BOT, token=PAT, base_url=url, idle_s=IDLE_S)
+            return CozeBot(outgoing, settings)
         case "fastgpt":
             return FastGPTBot(
                 outgoing,
@@ -55,6 +63,7 @@ DOUBLES = {
     "dify": DifyDouble,
     "dify workflow": DifyDouble,
     "fastgpt": FastGPTDouble,
+    "coze": CozeDouble,
 }
 
 
@@ -86,7 +95,7 @@ BAD: dict[str, tuple[type[BotError] | tuple[type[BotError], ...], str]] = {
     "loop": (BotGarbled, "repeats itself"),
     "error-midway": (BotError, "."),
     "quota": (BotError, "nothing left|used up"),
-    "unauthorized": (BotMisconfigured, "key"),
+    "unauthorized": (BotMisconfigured, "key|token"),
 }
 
 
