@@ -30,7 +30,8 @@ async def opened(
 ) -> AsyncIterator[dict[str, Double]]:
     """Doubles by name, listening until the block ends.
 
-    `port` is the first one's; 0 takes free ones. Raises `ConfigError` for a name that there is not, `StartError` when a port is taken.
+    `port` is the first one's; 0 takes free ones. Raises `ConfigError` for a name that there is
+    not, `StartError` when a port is taken.
     """
     unknown = sorted(set(names) - set(NAMES))
     if unknown:

@@ -52,10 +52,9 @@ async def test_command_says_what_to_enter_and_stops_cleanly(number: signal.Signa
     async with asyncio.timeout(20):
         entries = json.loads(await process.stdout.readline())
     app = next(entry for entry in entries if entry.get("app") == "chat")
+    key = {"authorization": f"Bearer {app['key']}"}
     async with httpx.AsyncClient(trust_env=False) as http:
-        reply = await http.get(
-            f"{app['url']}/info", headers={"authorization": f"Bearer {app['key']}"}
-        )
+        reply = await http.get(f"{app['url']}/info", headers=key)
         assert reply.json()["mode"] == "chat"
         # A client that never reads its answer does not hold up the end.
         body = {"inputs": {}, "query": "你好 [[hang]]", "user": "v", "response_mode": "streaming"}
