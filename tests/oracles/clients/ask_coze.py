@@ -67,7 +67,9 @@ found["unpublished"] = refused(lambda: streamed(UNPUBLISHED, "你好"))
 wrong = Coze(auth=TokenAuth("pat_wrong"), base_url=URL)
 found["wrong token"] = refused(lambda: wrong.users.me())
 
-polled = coze.chat.create_and_poll(bot_id=BOT, user_id="v1", additional_messages=asked("怎么退货？"))
+polled = coze.chat.create_and_poll(
+    bot_id=BOT, user_id="v1", additional_messages=asked("怎么退货？")
+)
 found["polled"] = {
     "status": polled.chat.status.value,
     "answer": polled.messages[0].content,
@@ -108,7 +110,10 @@ coze.conversations.messages.feedback.delete(
 )
 file = coze.files.upload(file=("a.png", b"\x89PNG"))
 found["file"] = coze.files.retrieve(file_id=file.id).bytes
-parts = [MessageObjectString.build_text("怎么退货？"), MessageObjectString.build_image(file_id=file.id)]
+parts = [
+    MessageObjectString.build_text("怎么退货？"),
+    MessageObjectString.build_image(file_id=file.id),
+]
 events = coze.chat.stream(
     bot_id=BOT, user_id="v1", additional_messages=[Message.build_user_question_objects(parts)]
 )

@@ -43,9 +43,7 @@ found["usage"] = answer.usage.total_tokens == (
     answer.usage.prompt_tokens + answer.usage.completion_tokens
 )
 chunks = list(create("怎么退货？", stream=True, stream_options={"include_usage": True}))
-found["stream"] = "".join(
-    chunk.choices[0].delta.content or "" for chunk in chunks if chunk.choices
-)
+found["stream"] = "".join(chunk.choices[0].delta.content or "" for chunk in chunks if chunk.choices)
 found["finish"] = [c.choices[0].finish_reason for c in chunks if c.choices][-1]
 found["stream usage"] = chunks[-1].usage.total_tokens if chunks[-1].usage else None
 found["split"] = "".join(
@@ -58,7 +56,15 @@ with client.chat.completions.stream(
 ) as stream:
     calls = stream.get_final_completion().choices[0].message.tool_calls
 found["tool"] = [calls[0].function.name, calls[0].function.arguments]
-for name in ("unauthorized", "rate", "quota", "error", "error:too_long", "error:no_model", "html:502"):
+for name in (
+    "unauthorized",
+    "rate",
+    "quota",
+    "error",
+    "error:too_long",
+    "error:no_model",
+    "html:502",
+):
     found[name] = refused(f"x [[{name}]]")
 for name in ("error-midway", "cut", "reset-midway"):
     found[name] = refused(f"怎么退货？ [[{name}]]", stream=True)
