@@ -14,15 +14,24 @@ from typing import Any
 import pytest
 import uvloop
 from blockbuster import BlockBuster, blockbuster_ctx
+from bus_processes import bus_servers, join
 from doubles_house import StartDouble
+from engines import object_store, postgres, postgres_url
 from gateway_house import GatewayHouse
 from hypothesis import HealthCheck, settings
+from redis_servers import redis_cluster, redis_sentinels, redis_standalone
 from scripted_server import ScriptedServer
 
 from qingniao.doubles.double import Double
 from qingniao.doubles.faq import Faq
 from qingniao.outgoing.client import Outgoing
 from qingniao.outgoing.guard import Guard
+
+# Fixtures of every test.
+__all__ = [
+    "bus_servers", "join", "object_store", "postgres", "postgres_url", "redis_cluster",
+    "redis_sentinels", "redis_standalone",
+]  # fmt: skip
 
 # Deterministic: a run of the suite says the same twice. The first example pays for imports.
 settings.register_profile(
@@ -71,6 +80,10 @@ def loop_is_never_blocked() -> Iterator[BlockBuster]:
             "threading.Lock.acquire": ["close", "write", "mend"],
         }.items():
             guard.functions[call].can_block_in("storage/message_engine.py", where)
+        # PostgreSQL's driver looks for a file of passwords and for certificates at each connection
+        # that a pool opens: some looks at small local files, at the start and after an outage.
+        for function in guard.functions.values():
+            function.can_block_in("asyncpg/connect_utils.py", "_parse_connect_dsn_and_args")
         yield guard
 
 

@@ -42,12 +42,20 @@ class LosingFanout:
         self._inner = MemoryFanout()
         self.loses: Callable[[Published], bool] = lambda _: False
 
+    is_whole = True
+
     def publish(self, item: Published) -> None:
         if not self.loses(item):
             self._inner.publish(item)
 
     def subscribe(self, deliver: Callable[[Published], None]) -> Callable[[], None]:
         return self._inner.subscribe(deliver)
+
+    async def follow(self, conversation: int) -> None:
+        await self._inner.follow(conversation)
+
+    def unfollow(self, conversation: int) -> None:
+        self._inner.unfollow(conversation)
 
 
 async def hello_app(scope: Any, receive: Any, send: Any) -> None:

@@ -10,7 +10,7 @@ import asyncio
 import logging
 import selectors
 import socket
-from collections.abc import Coroutine, Iterable, Sequence
+from collections.abc import Coroutine, Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -20,7 +20,7 @@ from raw_wire import CLOSE, Heard, heard, request
 from qingniao.bus.memory import MemoryPresence, MemoryWorkQueue
 from qingniao.chat.head import Head, fold
 from qingniao.chat.intake import Decision, Intent, Message, decide
-from qingniao.chat.ports import Role
+from qingniao.chat.ports import MARKS_AT_ONCE, ReadMark, Role
 from qingniao.config import GatewayConfig, PipelineConfig, WireConfig
 from qingniao.errors import StorageError
 from qingniao.gateway.front import Front
@@ -152,7 +152,7 @@ class MemoryLog:
             decision = decide(head, intent, now_ms)
             decision.frames = [self._encode(entry) for entry in decision.entries]
             for entry in decision.entries:
-                self._heads[intent.conversation] = head
+                self._heads[intent.conversation] = decision.head = head
                 lines = self.stored.setdefault(intent.conversation, [])
                 lines.append((entry, decision.device, decision.n))
                 fold(head, entry, decision.device, decision.n)
@@ -182,21 +182,30 @@ class MemoryLog:
         lines = self.stored.get(conversation, [])
         return [entry for entry, _, _ in lines[max(0, after) : max(0, after) + limit]]
 
-    def mark_read(self, conversation: int, *, agent: bool, seq: int) -> tuple[int, int] | None:
-        """See `MessageLog.mark_read`."""
-        head = self._heads.get(conversation)
-        if head is None:
-            return None
-        before = (head.read_visitor, head.read_agent)
-        seq = min(seq, head.last)
-        if agent:
-            head.read_agent = max(head.read_agent, seq)
-        else:
-            head.read_visitor = max(head.read_visitor, seq)
-        after = (head.read_visitor, head.read_agent)
-        return after if after != before else None
+    async def advanced(self, known: Mapping[int, int]) -> dict[int, int]:
+        """See `MessageLog.advanced`."""
+        heads = await self.heads(known)
+        return {c: head.last for c, head in heads.items() if head.last > known[c]}
 
-    def marked(self, role: Role) -> list[int]:
+    async def mark_read(self, marks: Sequence[ReadMark]) -> dict[int, tuple[int, int]]:
+        """See `MessageLog.mark_read`."""
+        news = {}
+        for conversation, is_agent, seq in marks:
+            head = self._heads.get(conversation)
+            if head is None:
+                continue
+            before = (head.read_visitor, head.read_agent)
+            seq = min(seq, head.last)
+            if is_agent:
+                head.read_agent = max(head.read_agent, seq)
+            else:
+                head.read_visitor = max(head.read_visitor, seq)
+            after = (head.read_visitor, head.read_agent)
+            if after != before:
+                news[conversation] = after
+        return news
+
+    async def marked(self, role: Role, after: int = 0, limit: int = MARKS_AT_ONCE) -> list[int]:
         """See `MessageLog.marked`: no worker is here to owe anything."""
         return []
 
@@ -329,7 +338,7 @@ class MemoryHouse:
         self.hub = Hub(services)
         self.heart = Heart(self.hub, self.wire.beat_ms, self.wire.hello_ms)
         self.fanout.subscribe(self.hub.deliver)
-        self._front = Front(self.hub, hello_app)
+        self._front = Front(self.hub.services.config, hello_app, self.hub)
         self._intake = loop.create_task(self.pipeline.run())
         self.plugs: list[Plug] = []
 
@@ -395,7 +404,7 @@ def converse(pieces: Iterable[bytes], protocol: str) -> tuple[list[Heard], bool]
             loop.pass_s()
         assert plug.take() == b"", "something followed the close frame"
         assert not house.hub.connections
-        assert not house.presence.online("")
+        assert not house.presence.all_here()
         house.kill()
         faults.check()
         return frames, not closed

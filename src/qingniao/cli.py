@@ -51,16 +51,33 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"qingniao {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
-    serve = commands.add_parser("serve", help="serve everything on one port")
+    serve = commands.add_parser("serve", help="serve everything, or some roles, on one port")
+    serve.add_argument(
+        "--role", default="all",
+        help="all (default), or some of gateway, api, worker:ai, worker:assignment, "
+        "worker:analytics, worker:delivery, comma-separated; "
+        "anything but all needs QINGNIAO_DATABASE_URL and QINGNIAO_BUS_URL",
+    )  # fmt: skip
     serve.add_argument("--config", type=Path, help="a TOML file of settings")
     serve.add_argument("--host", help="address to listen on (QINGNIAO_HOST)")
     serve.add_argument("--port", type=int, help="port to listen on, 0 for any (QINGNIAO_PORT)")
     serve.add_argument("--data", help="folder of everything that must survive (QINGNIAO_DATA)")
     serve.set_defaults(run=_serve)
 
+    _add_cluster(
+        commands.add_parser("cluster", help="run a whole cluster on this machine, for trying")
+    )
+
     check = commands.add_parser("check-config", help="say whether the settings are right")
     check.add_argument("--config", type=Path, help="a TOML file of settings")
     check.set_defaults(run=_check_config)
+
+    move = commands.add_parser(
+        "migrate-store", help="move an installation to PostgreSQL while it serves"
+    )
+    move.add_argument("--config", type=Path, help="a TOML file of settings, with database.url")
+    move.add_argument("--data", help="the folder of the installation that moves (QINGNIAO_DATA)")
+    move.set_defaults(run=_migrate_store)
 
     replay = commands.add_parser("replay", help="drive recorded dialogues as live visitors")
     replay.add_argument("path", type=Path, metavar="PATH", help="CrossWOZ's files, or .jsonl")
@@ -77,6 +94,33 @@ def _parser() -> argparse.ArgumentParser:
     _add_load(commands.add_parser("load", help="put a server under load and measure it"))
     _add_doubles(commands.add_parser("doubles", help="stand in for the bot platforms"))
     return parser
+
+
+def _add_cluster(cluster: argparse.ArgumentParser) -> None:
+    cluster.add_argument("--gateways", type=_count, default=3, help="gateway processes (3)")
+    cluster.add_argument("--api", type=_count, default=2, help="api processes (2)")
+    cluster.add_argument("--ai", type=_count, default=1, help="workers that answer (1)")
+    cluster.add_argument("--assignment", type=_count, default=1, help="workers that assign (1)")
+    cluster.add_argument("--analytics", type=_count, default=1, help="workers that count (1)")
+    cluster.add_argument("--delivery", type=_count, default=1, help="workers that sweep (1)")
+    cluster.add_argument(
+        "--redis", choices=("standalone", "cluster"), default="standalone",
+        help="one server (default), or a cluster of six",
+    )  # fmt: skip
+    cluster.add_argument("--host", default="127.0.0.1", help="address to listen on (127.0.0.1)")
+    cluster.add_argument("--port", type=int, default=8080, help="public port, 0 for any (8080)")
+    cluster.add_argument(
+        "--data", type=Path, default=Path("data/cluster"), help="its folder (data/cluster)"
+    )
+    cluster.add_argument("--config", type=Path, help="a TOML file of settings for every process")
+    cluster.set_defaults(run=_cluster)
+
+
+def _count(text: str) -> int:
+    number = int(text)
+    if not 1 <= number <= 50:
+        raise argparse.ArgumentTypeError(f"between 1 and 50, not {number}")
+    return number
 
 
 def _add_load(load: argparse.ArgumentParser) -> None:
@@ -129,20 +173,50 @@ def _serve(options: argparse.Namespace) -> int:
     set_up_logging(config.log_level, config.log_format)
     # A tenth of the start went to looking for garbage among imports; `serve` turns it on again.
     gc.disable()
-    from qingniao.runtime import serve
+    from qingniao.runtime import ALL, ServeRole, read_roles, serve
+
+    roles = read_roles(options.role)
 
     def ready(url: str, first: "FirstRun | None") -> None:
-        lines = [
-            f"console   {url}/console/",
-            f"demo shop {url}/demo/",
-            f"data in   {Path(config.data).resolve()}",
-        ]
+        lines = []
+        if ServeRole.API in roles:
+            lines += [f"console   {url}/console/", f"demo shop {url}/demo/"]
+        if roles == ALL:
+            lines.append(f"data in   {Path(config.data).resolve()}")
+        else:
+            lines.append(f"health    {url}/healthz")
         if first is not None:
             lines.append(f"sign in as {first.login} with the one-time password: {first.password}")
         print("\n".join(lines))
         print("ready", flush=True)
 
-    _run(serve(config, ready))
+    _run(serve(config, ready, roles))
+    return 0
+
+
+def _cluster(options: argparse.Namespace) -> int:
+    try:
+        import asyncpg  # noqa: F401  the processes need it, and would say so one by one
+
+        from qingniao.cluster import command
+        from qingniao.cluster.layout import Size
+    except ModuleNotFoundError as exc:
+        raise StartError(
+            f"A cluster needs the package {exc.name}: pip install 'qingniao[cluster]'."
+        ) from exc
+
+    size = Size(
+        gateways=options.gateways, apis=options.api, ai=options.ai, assignment=options.assignment,
+        analytics=options.analytics, delivery=options.delivery, redis=options.redis,
+    )  # fmt: skip
+    _run(
+        command.run(
+            command.ClusterOptions(
+                folder=options.data, host=options.host, port=options.port, size=size,
+                config=options.config,
+            )
+        )
+    )  # fmt: skip
     return 0
 
 
@@ -158,6 +232,21 @@ def _run(work: object) -> None:
 def _check_config(options: argparse.Namespace) -> int:
     load_config(file=options.config)
     print("The settings are right.")
+    return 0
+
+
+def _migrate_store(options: argparse.Namespace) -> int:
+    config = load_config(file=options.config, data=options.data)
+    set_up_logging(config.log_level, config.log_format)
+    from qingniao.runtime.migration import migrate_store
+
+    done = asyncio.run(migrate_store(config, lambda line: print(line, flush=True)))
+    files = "" if config.blobs.url else f"\nFiles stay in {Path(config.data).resolve()}/files."
+    print(
+        f"Moved {done.conversations} conversations; the pause took {done.pause_s} s.{files}\n"
+        "Now stop the old server, which takes no messages any more, and start the new ones with "
+        "the same database.url. The data folder stays as it is: keep it as a backup."
+    )
     return 0
 
 

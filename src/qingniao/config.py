@@ -22,7 +22,10 @@ from qingniao.protocol.frames import Limits
 __all__ = [
     "AIConfig",
     "ApiConfig",
+    "BlobsConfig",
+    "BusConfig",
     "Config",
+    "DatabaseConfig",
     "GatewayConfig",
     "OutgoingConfig",
     "PipelineConfig",
@@ -74,9 +77,12 @@ class GatewayConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """How often agents hear of changed conversations in their lists."""
     inbox_changes: int = 500
     """Changed conversations per interval above which agents are told to reload."""
+    notice_ms: int = 0
+    """On SIGTERM: how long `/healthz` says "draining" before nobody is taken in any more. Behind a
+    load balancer: longer than it takes to notice."""
     drain_ms: int = 5_000
-    """On SIGTERM: time to store what was accepted. Three seconds later the process has ended,
-    whatever hangs."""
+    """After that: time to store what was accepted and to end what is under way. Three seconds later
+    the process has ended, whatever hangs."""
 
 
 class PipelineConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -106,6 +112,44 @@ class StorageConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     heads: int = 20_000
     """Conversations whose state is kept in memory, about 1 KB each; the ones loaded first go first
     and are read again when needed (policy: drop_oldest)."""
+    readers: int = 4
+    """With PostgreSQL: connections of this process that read the log; who needs one more waits, and
+    after `database.timeout_ms` it is an error (policy: refuse). One more commits."""
+    retention_days: int = 0
+    """With PostgreSQL: days after which messages are dropped, by whole months of storing; 0 keeps
+    everything. Conversations keep their state; what is gone is shown to nobody."""
+
+
+class DatabaseConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Business data: accounts, visitors, lists, knowledge, settings."""
+
+    url: str = ""
+    """`postgresql://user:password@host:port/name`, which several processes may share (several
+    hosts, `?sslmode=` and the like as with `psql`); empty: one SQLite file in the data folder."""
+    pool: int = 5
+    """Connections of this process to PostgreSQL at most; who needs one more waits, and after
+    `database.timeout_ms` it is an error (policy: refuse)."""
+    timeout_ms: int = 10_000
+    """The longest wait for PostgreSQL: to connect, for a free connection, for a statement. A
+    transaction that is idle for so long is ended by the server."""
+
+
+class BlobsConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Contents of files, and what was built of the knowledge base for several processes."""
+
+    url: str = ""
+    """`s3://bucket/prefix`, `postgresql` (in the business database) or `file:///folder` (one that
+    all processes see); empty: a folder in the data folder."""
+    endpoint: str = ""
+    """The object store's URL, if it is not Amazon's; else `AWS_ENDPOINT_URL` says it."""
+    region: str = ""
+    """Of the bucket; else `AWS_REGION` says it."""
+    access_key: str = ""
+    """Its key; else `AWS_ACCESS_KEY_ID` or the machine's role says it."""
+    secret_key: str = ""
+    """The secret to the key; else `AWS_SECRET_ACCESS_KEY` says it."""
+    timeout_ms: int = 10_000
+    """The longest wait for one answer of the object store."""
 
 
 class WorkersConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -114,6 +158,28 @@ class WorkersConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     waiting: int = 100_000
     """Conversations waiting for one kind of worker; above it the hint is left out and the sweeper
     brings it again (policy: refuse)."""
+
+
+class BusConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What several processes tell each other. Nothing rests on it: without it all is slower."""
+
+    url: str = ""
+    """Redis or Valkey: `redis://[user:password@]host:port[,host:port…][/database]`, or `rediss://`
+    for TLS with `?ca=file`. What answers there, one server, sentinels (`?name=` if they watch
+    several) or a cluster, is found out. Empty: in memory, for one process."""
+    prefix: str = "qn"
+    """In front of every key and channel; installations that share a Redis need different ones."""
+    shards: int = 4
+    """Streams that each kind of work is spread over. All processes must have the same."""
+    waiting: int = 20_000
+    """Commands that wait for servers that are away; above it they are left out, and read from the
+    log (policy: drop_newest). Typing and drafts are left out at once."""
+    deadline_ms: int = 2_000
+    """A server that does not answer for so long is away."""
+    claim_ms: int = 30_000
+    """Work whose worker has not been heard of for so long is given to another."""
+    tries: int = 5
+    """Work that was taken over so often is set aside for ten minutes, and logged."""
 
 
 class AIConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -192,6 +258,9 @@ class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     gateway: GatewayConfig = GatewayConfig()
     pipeline: PipelineConfig = PipelineConfig()
     storage: StorageConfig = StorageConfig()
+    database: DatabaseConfig = DatabaseConfig()
+    blobs: BlobsConfig = BlobsConfig()
+    bus: BusConfig = BusConfig()
     workers: WorkersConfig = WorkersConfig()
     ai: AIConfig = AIConfig()
     api: ApiConfig = ApiConfig()
@@ -203,12 +272,16 @@ _SECTIONS: Final = {
     "gateway": GatewayConfig,
     "pipeline": PipelineConfig,
     "storage": StorageConfig,
+    "database": DatabaseConfig,
+    "blobs": BlobsConfig,
+    "bus": BusConfig,
     "workers": WorkersConfig,
     "ai": AIConfig,
     "api": ApiConfig,
     "wire": WireConfig,
     "outgoing": OutgoingConfig,
 }
+_MAY_BE_ZERO: Final = frozenset({"gateway.notice_ms", "storage.retention_days"})
 _PREFIX: Final = "QINGNIAO_"
 _NOT_SETTINGS: Final = frozenset(
     {"QINGNIAO_CONFIG", "QINGNIAO_PASSWORD", "QINGNIAO_REQUIRE_ENGINES"}
@@ -303,9 +376,13 @@ def _known(key: str, known: tuple[str, ...], where: str) -> None:
 def _validate(config: Config) -> None:
     if not 0 <= config.port <= 65_535:
         raise ConfigError(f"port must be between 0 and 65535, got {config.port}.")
+    if config.blobs.url == "postgresql" and not config.database.url:
+        raise ConfigError("blobs.url is postgresql, but database.url names no database.")
     for section in _SECTIONS:
         for key in _SECTIONS[section].__struct_fields__:
             value = getattr(getattr(config, section), key)
+            if f"{section}.{key}" in _MAY_BE_ZERO and value == 0:
+                continue
             if not isinstance(value, str) and not 0 < value < math.inf:
                 raise ConfigError(f"{section}.{key} must be greater than 0, got {value}.")
     if config.pipeline.batch < 2:

@@ -1,23 +1,30 @@
 """What every bot promises. A new bot joins by a fixture and a line in `BOTS`; the checks are those
 that third parties run on theirs."""
 
-import asyncio
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 import pytest
-import uvicorn
 from doubles_house import StartDouble
+from serving_house import served
 
 from qingniao import samples
+from qingniao.bots.base import BotService, Closing
+from qingniao.bots.coze import CozeBot, CozeSettings
 from qingniao.bots.dify import DifyBot, DifySettings
+from qingniao.bots.fastgpt import FastGPTBot, FastGPTSettings
 from qingniao.bots.local import LocalBot
 from qingniao.bots.openai import OpenAIBot, OpenAISettings
 from qingniao.bots.remote import RemoteBot, RemoteSettings
 from qingniao.bots.serving import serve
 from qingniao.bots.wrappers.budget import MemoryLedger
 from qingniao.bots.wrappers.stack import Policy, chain, guarded
+from qingniao.doubles.coze import CozeDouble
+from qingniao.doubles.coze_auth import PAT
+from qingniao.doubles.coze_records import BOTS as BOTS_OF_COZE
 from qingniao.doubles.dify import DifyDouble
+from qingniao.doubles.fastgpt import FastGPTDouble
 from qingniao.doubles.openai import OpenAIDouble
 from qingniao.doubles.openai_dialects import DIALECTS
 from qingniao.knowledge.importing import read_knowledge
@@ -37,34 +44,17 @@ def retriever(tmp_path_factory: pytest.TempPathFactory) -> KnowledgeRetriever:
 
 
 @pytest.fixture
-def local(retriever: KnowledgeRetriever) -> LocalBot:
-    return LocalBot(retriever)
+async def stack() -> AsyncIterator[AsyncExitStack]:
+    async with AsyncExitStack() as stack:
+        yield stack
 
 
-@pytest.fixture
+@asynccontextmanager
 async def remote(local: LocalBot, outgoing: Outgoing) -> AsyncIterator[RemoteBot]:
     """The local bot, as a service of its own."""
-    config = uvicorn.Config(serve(local, key="k"), port=0, log_level="critical", lifespan="on")
-    server = uvicorn.Server(config)
-    # Signals are the test runner's.
-    server.capture_signals = _no_signals  # type: ignore[method-assign, assignment]
-    running = asyncio.ensure_future(server.serve())
-    while not server.started:
-        await asyncio.sleep(0.01)
-    port = server.servers[0].sockets[0].getsockname()[1]
-    yield RemoteBot(
-        outgoing,
-        RemoteSettings(
-            base_url=f"http://127.0.0.1:{port}", key="k", cites=True, measures_confidence=True
-        ),
-    )
-    server.should_exit = True
-    await running
-
-
-class _no_signals:
-    def __enter__(self) -> None: ...
-    def __exit__(self, *exc: object) -> None: ...
+    async with served(serve(local, key="k")) as url:
+        settings = RemoteSettings(base_url=url, key="k", cites=True, measures_confidence=True)
+        yield RemoteBot(outgoing, settings)
 
 
 async def dify(start_double: StartDouble, outgoing: Outgoing, key: str) -> DifyBot:
@@ -74,6 +64,21 @@ async def dify(start_double: StartDouble, outgoing: Outgoing, key: str) -> DifyB
         key=key, base_url=double.base_url, app=app, cites=key != "app-double-new-agent"
     )
     return DifyBot(outgoing, settings)
+
+
+async def fastgpt(start_double: StartDouble, outgoing: Outgoing) -> FastGPTBot:
+    double = await start_double(FastGPTDouble)
+    settings = FastGPTSettings(key="fastgpt-double-chat", base_url=double.base_url)
+    return FastGPTBot(outgoing, settings)
+
+
+async def coze(start_double: StartDouble, outgoing: Outgoing, streams: bool) -> CozeBot:
+    double = await start_double(CozeDouble)
+    number = next(bot.id for bot in BOTS_OF_COZE.values() if bot.is_published)
+    settings = CozeSettings(
+        bot=number, token=PAT, base_url=double.url, streams=streams, poll_s=0.01
+    )
+    return CozeBot(outgoing, settings)
 
 
 async def openai(start_double: StartDouble, outgoing: Outgoing, dialect: str) -> OpenAIBot:
@@ -88,6 +93,9 @@ BOTS = [
     "local",
     "remote",
     "guarded",
+    "fastgpt",
+    "coze:stream",
+    "coze:poll",
     *(f"openai:{dialect}" for dialect in sorted(DIALECTS)),
     *(f"dify:app-double-{app}" for app in ("chat", "agent", "new-agent", "chatflow", "workflow")),
 ]
@@ -99,21 +107,29 @@ async def made(
     retriever: KnowledgeRetriever,  # read from disk before there is a loop
     start_double: StartDouble,
     outgoing: Outgoing,
+    stack: AsyncExitStack,
 ) -> AsyncIterator[Made]:
+    bot: BotService
     kind, _, which = request.param.partition(":")
     if kind == "openai":
         bot = await openai(start_double, outgoing, which)
     elif kind == "dify":
         bot = await dify(start_double, outgoing, which)
+    elif kind == "fastgpt":
+        bot = await fastgpt(start_double, outgoing)
+    elif kind == "coze":
+        bot = await coze(start_double, outgoing, streams=which == "stream")
     elif kind == "guarded":
-        local = request.getfixturevalue("local")
+        local = LocalBot(retriever)
         bot = guarded(
             chain([local, local]), Policy(per_minute=1e6, day_tokens=10**9), MemoryLedger()
         )
+    elif kind == "remote":
+        bot = await stack.enter_async_context(remote(LocalBot(retriever), outgoing))
     else:
-        bot = request.getfixturevalue(kind)
+        bot = LocalBot(retriever)
     yield Made(bot=bot, easy=EASY)
-    if hasattr(bot, "close"):
+    if isinstance(bot, Closing):
         await bot.close()
 
 

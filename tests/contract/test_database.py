@@ -29,13 +29,20 @@ from qingniao.storage.visitors import Arrivals, Visitors
 Open = Callable[[], Awaitable[Database]]
 
 
-@pytest.fixture(params=["sqlite"])
-async def open_database(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Open]:
-    """Opens the same database again and again; PostgreSQL becomes another parameter."""
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request: pytest.FixtureRequest) -> str:
+    """Of an empty PostgreSQL database; empty for a file."""
+    return "" if request.param == "sqlite" else request.getfixturevalue("postgres_url")
+
+
+@pytest.fixture
+async def open_database(url: str, tmp_path: Path) -> AsyncIterator[Open]:
+    """Opens the same database again and again."""
     opened: list[Database] = []
 
     async def open_one() -> Database:
-        opened.append(await Database.open(tmp_path / "house.db"))
+        path = tmp_path / "house.db"
+        opened.append(await (Database.connect(url) if url else Database.open(path)))
         return opened[-1]
 
     yield open_one
@@ -46,6 +53,13 @@ async def open_database(request: pytest.FixtureRequest, tmp_path: Path) -> Async
 @pytest.fixture
 async def database(open_database: Open) -> Database:
     return await open_database()
+
+
+@pytest.fixture
+async def sqlite(tmp_path: Path) -> AsyncIterator[Database]:
+    database = await Database.open(tmp_path / "house.db")
+    yield database
+    await database.close()
 
 
 async def test_opening_twice_changes_nothing(open_database: Open):
@@ -184,7 +198,7 @@ async def test_a_projection_puts_visitors_on_record(database: Database):
     arrivals = Arrivals()
     visitors = Visitors(database, arrivals)
     index = ConversationIndex(database, visitors)
-    arrivals.note(Arrival(visitor="v1", conversation=1, at=5, page="https://shop/"))
+    await visitors.arrived(Arrival(visitor="v1", conversation=1, at=5, page="https://shop/"))
     await index.project([row(1), row(2, visitor_name="小王")])
     assert arrivals.get("v1") is None
     first, second = await visitors.get("v1"), await visitors.get("v2")
@@ -192,7 +206,7 @@ async def test_a_projection_puts_visitors_on_record(database: Database):
     assert (first.page, first.first_seen) == ("https://shop/", 5)
     assert second is not None
     assert (second.name, second.conversation) == ("小王", 2)
-    arrivals.note(Arrival(visitor="v1", conversation=1, at=9, page="https://shop/2"))
+    await visitors.arrived(Arrival(visitor="v1", conversation=1, at=9, page="https://shop/2"))
     await index.project([row(1, last=2)])
     again = await visitors.get("v1")
     assert again is not None
@@ -314,20 +328,20 @@ async def test_a_folder_that_cannot_be_written_is_said_to_be_so(tmp_path: Path):
         await Database.open(tmp_path / "house.db")
 
 
-async def test_a_read_only_database_is_said_to_be_so(database: Database):
-    async with database.read() as connection:
+async def test_a_read_only_database_is_said_to_be_so(sqlite: Database):
+    async with sqlite.read() as connection:
         await connection.exec_driver_sql("PRAGMA query_only = ON")
     with pytest.raises(StorageError, match="read-only"):
-        await Ids(database).reserve("x", 1)
+        await Ids(sqlite).reserve("x", 1)
 
 
-async def test_a_full_disk_is_said_to_be_full(database: Database):
-    async with database.read() as connection:
+async def test_a_full_disk_is_said_to_be_full(sqlite: Database):
+    async with sqlite.read() as connection:
         pages = (await connection.exec_driver_sql("PRAGMA page_count")).scalar_one()
         await connection.exec_driver_sql(f"PRAGMA max_page_count = {pages}")
     entries = [KnowledgeEntry(id="q", title="T", question="Q", answer="A" * 1_000_000)]
     with pytest.raises(StorageError, match="full"):
-        await KnowledgeEntries(database).put(entries, 1)
+        await KnowledgeEntries(sqlite).put(entries, 1)
 
 
 def test_the_migrations_add_up_to_the_tables():

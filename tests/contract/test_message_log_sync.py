@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from qingniao.chat.intake import Message
+from qingniao.chat.ports import ReadMark
 from qingniao.errors import StorageError
 from qingniao.protocol.frames import EntryType
 from qingniao.storage import message_engine, message_options
@@ -134,7 +135,7 @@ async def test_superseded_log_file_is_synced_before_the_next(
     while switches < 5:
         n += 1
         await log.commit([text(n, os.urandom(600).hex())], NOW)
-        log.mark_read(7, agent=True, seq=n)
+        await log.mark_read([ReadMark(7, True, n)])
         await log.flush_reads()  # not synced: it is what a superseded file may end with
         newest = logs(tmp_path / "log")[-1].st_ino
         if newest != before:

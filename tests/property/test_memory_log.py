@@ -10,6 +10,7 @@ from memory_house import BEGIN_MS, MemoryLog
 
 from qingniao.chat.intake import Intent, Message, Move
 from qingniao.chat.lifecycle import Event, Why
+from qingniao.chat.ports import ReadMark
 from qingniao.protocol.frames import EntryType
 from qingniao.storage.messages_rocksdb import RocksMessageLog
 
@@ -51,10 +52,11 @@ async def _both(batches: list[list[Intent]], folder: Path) -> None:
                 )
             for agent in (True, False):
                 for seq in (2, 1, 10**9):
-                    assert memory.mark_read(conversation, agent=agent, seq=seq) == disk.mark_read(
-                        conversation, agent=agent, seq=seq
-                    )
+                    marks = [ReadMark(conversation, agent, seq)]
+                    assert await memory.mark_read(marks) == await disk.mark_read(marks)
             assert await memory.head(conversation) == await disk.head(conversation)
+        known = {7: 1, 8: 0, 9: 0}
+        assert await memory.advanced(known) == await disk.advanced(known)
         assert await memory.heads([7, 8, 9]) == await disk.heads([7, 8, 9])
     finally:
         await disk.close()

@@ -18,13 +18,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { argv, env, exit, stderr } from 'node:process';
 import { createInterface } from 'node:readline';
-import { chromium } from 'playwright-core';
+import { launch, log, NEW_PASSWORD, reads, times } from './stage.mjs';
 
 const folder = argv[2] ?? join(tmpdir(), 'qingniao-story');
 const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 const python = new URL('../../.venv/bin/python', import.meta.url).pathname;
 const data = mkdtempSync(join(tmpdir(), 'qingniao-story-'));
-const NEW_PASSWORD = 'qing-cao-di-88-hao';
 const QUESTION = '刚才那件外套还能改地址吗';
 const ANSWER = '可以的，我这就帮您改，稍等。';
 mkdirSync(folder, { recursive: true });
@@ -75,38 +74,10 @@ async function picture(page, name) {
   }
 }
 
-/** How often a text can be read within a part of the page. */
-async function times(part, text) {
-  // biome-ignore lint/performance/useDomNodeTextContent: hidden text must not count
-  return (await part.innerText()).split(text).length - 1;
-}
-
-/** Waits until a text can be read there; hidden text does not count. */
-async function reads(part, text, within = 20_000) {
-  const until = Date.now() + within;
-  // biome-ignore lint/performance/useDomNodeTextContent: hidden text must not count
-  while (!(await part.innerText().catch(() => '')).includes(text)) {
-    if (Date.now() > until) throw new Error(`nobody can read ${text}`);
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
-}
-
 const port = await freePort();
 const url = `http://127.0.0.1:${port}`;
 let server = await start(port);
-const browser = await chromium.launch({
-  executablePath: env.CHROMIUM ?? '/usr/bin/chromium',
-  args: [
-    '--headless',
-    '--no-sandbox',
-    '--disable-gpu',
-    '--disable-quic',
-    '--no-first-run',
-    '--disable-background-networking',
-    '--disable-component-update',
-    '--disable-sync',
-  ],
-});
+const browser = await launch();
 const faults = [];
 async function open(name) {
   const context = await browser.newContext({
@@ -121,7 +92,6 @@ async function open(name) {
   return page;
 }
 const pages = new Map();
-const log = (said) => stderr.write(`story: ${said}\n`);
 
 try {
   log('the visitor asks and is answered from the knowledge base, with the source');

@@ -8,15 +8,19 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from qingniao.auth import Passwords, RateLimit, SessionPolicy, Signer, SignInLimit
+from qingniao.auth import Passwords, SessionPolicy, Signer
+from qingniao.auth.sealing import Sealer
+from qingniao.bots.base import BotService
+from qingniao.bus.base import RateLimits, SignInLimits
 from qingniao.chat.head import Head
 from qingniao.clock import Clock
 from qingniao.storage.blobs import Blobs
+from qingniao.storage.bots import Bots
 from qingniao.storage.conversations import ConversationIndex
 from qingniao.storage.files import Files
 from qingniao.storage.ids import IdRange
 from qingniao.storage.knowledge import KnowledgeEntries
-from qingniao.storage.rows import User
+from qingniao.storage.rows import BotRow, User
 from qingniao.storage.site import SiteSettings
 from qingniao.storage.users import Sessions, Users
 from qingniao.storage.visitors import Visitors
@@ -27,8 +31,8 @@ __all__ = ["Presence", "Services", "Trust"]
 class Presence(Protocol):
     """Who is connected."""
 
-    def is_online(self, who: str) -> bool:
-        """Is `"v:<id>"` (a visitor) or `"a:<id>"` (an agent) connected?"""
+    async def online(self, whos: Iterable[str]) -> set[str]:
+        """Which of these `"v:<id>"` (visitors) and `"a:<id>"` (agents) are connected?"""
         ...
 
 
@@ -45,8 +49,12 @@ def _nothing_ended(_user: int, _sessions: Sequence[str]) -> None:
     pass
 
 
-def _nobody_changed(_user: User) -> None:
+async def _nobody_changed(_user: User) -> None:
     pass
+
+
+def _all_well() -> Sequence[str]:
+    return ()
 
 
 def _nothing_learnt() -> None:
@@ -64,6 +72,10 @@ class Services:
     files: Files
     knowledge: KnowledgeEntries
     site: SiteSettings
+    bots: Bots
+    sealer: Sealer
+    build_bot: Callable[[BotRow, Mapping[str, str]], BotService]
+    """A bot of these settings and keys, without policy. Raises `BotMisconfigured`."""
     blobs: Blobs
     conversation_numbers: IdRange
     passwords: Passwords
@@ -77,13 +89,15 @@ class Services:
     """Tell everybody who follows the conversation the visitor's name."""
     ready: Callable[[], str]
     """`"ok"`, or a word for what is in the way: `"starting"`, `"draining"`, `"storage"`."""
+    degraded: Callable[[], Sequence[str]] = _all_well
+    """What is away and done without, slower: `"bus"`. The house is open all the same."""
     metrics: Callable[[], bytes]
     """Prometheus text. Called in a thread."""
 
-    sign_in_limit: SignInLimit
-    visitor_limit: RateLimit
+    sign_in_limit: SignInLimits
+    visitor_limit: RateLimits
     """Tokens for visitors, per origin."""
-    upload_limit: RateLimit
+    upload_limit: RateLimits
     """Uploads, per person."""
 
     version: str
@@ -94,7 +108,9 @@ class Services:
 
     on_signed_out: Callable[[int, Sequence[str]], None] = _nothing_ended
     """These sessions of a user have ended: their connections close."""
-    on_user_changed: Callable[[User], None] = _nobody_changed
+    on_user_changed: Callable[[User], Awaitable[None]] = _nobody_changed
     """A name, or whether somebody accepts conversations, has changed."""
+    on_bots_changed: Callable[[], None] = _nothing_learnt
+    """A bot was published or got another key."""
     on_knowledge_changed: Callable[[], None] = _nothing_learnt
     """Entries were imported: the index is to be built again."""

@@ -1,7 +1,8 @@
-"""The installation's signing keys. Owns one file in the data folder, readable by its owner only.
+"""The installation's signing keys. Owns one file in the data folder, readable by its owner only;
+several processes share theirs through `storage/keys.py` instead.
 
-Rule: keys are added, never changed. The newest signs; every key in the file verifies, so that
-tokens outlive a rotation until the operator deletes the old line.
+Rule: keys are added, never changed. The newest signs; every key that is kept verifies, so that
+tokens outlive a rotation until the operator deletes the old one.
 """
 
 import os
@@ -22,14 +23,29 @@ HIGHEST_NUMBER: Final = 255
 class KeyRing:
     """Numbered keys. One line of the file is `<number> <64 hexadecimal digits>`."""
 
-    def __init__(self, keys: Mapping[int, bytes]) -> None:
+    def __init__(self, keys: Mapping[int, bytes], *, current: int = 0) -> None:
+        self.replace(keys, current=current)
+
+    def replace(self, keys: Mapping[int, bytes], *, current: int = 0) -> None:
+        """These are the keys from now on; `current` of them signs, the newest if it is 0. Raises
+        `StartError`, and nothing changed, if they are no keys."""
         if not keys:
-            raise StartError("The file of signing keys is empty.")
+            raise StartError("There is no signing key.")
         for number, key in keys.items():
             if not 1 <= number <= HIGHEST_NUMBER or len(key) != KEY_BYTES:
                 raise StartError(f"Signing key {number} is not a key of {KEY_BYTES} bytes.")
         self._keys = dict(keys)
-        self.current = max(self._keys)
+        self.current = current if current in self._keys else max(self._keys)
+
+    @classmethod
+    def fresh(cls) -> "KeyRing":
+        """With a first key that nobody has seen."""
+        return cls({1: secrets.token_bytes(KEY_BYTES)})
+
+    @property
+    def keys(self) -> Mapping[int, bytes]:
+        """All of them, by number. Not to be shown."""
+        return self._keys
 
     @classmethod
     def open(cls, path: Path) -> "KeyRing":
@@ -37,7 +53,7 @@ class KeyRing:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             if not path.exists():
-                _write(path, {1: secrets.token_bytes(KEY_BYTES)})
+                _write(path, cls.fresh().keys)
             if path.stat().st_mode & 0o077:
                 path.chmod(0o600)
             lines = path.read_text("ascii").splitlines()

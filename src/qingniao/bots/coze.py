@@ -151,18 +151,21 @@ class CozeBot:
         raise TrainingUnsupported("Coze's knowledge is kept in Coze: add it there.")
 
     async def health(self) -> Health:
-        where = {"conversation_id": "0"}
+        where = {"bot_id": self._settings.bot}
         try:
             async with asyncio.timeout(HEALTH_S):
-                await self._call("GET", "/v1/conversation/retrieve", params=where)
+                told = await self._call("GET", "/v1/bot/get_online_info", params=where)
         except TimeoutError:
             return Health(is_ok=False, detail=f"{self._endpoint.host} stayed silent for too long.")
-        except (ConversationGone, NotUnderstood, UnknownCode):
-            # There is no such conversation; that it says so proves that the token is good.
-            pass
+        except (NotUnderstood, UnknownCode):
+            # Not every version knows this question; that it says so proves that the token is good.
+            return Health(is_ok=True, detail="The token is accepted; the bot was not looked at.")
         except BotError as exc:
             return Health(is_ok=False, detail=str(exc))
-        return Health(is_ok=True, detail="The token is accepted.")
+        data = as_dict(told.get("data"))
+        return Health(
+            is_ok=True, detail=as_text(data.get("name")), version=as_text(data.get("version"))
+        )
 
     async def feedback(
         self, message: str, visitor: str, verdict: Literal["good", "bad", "none"], comment: str = ""

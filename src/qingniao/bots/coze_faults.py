@@ -60,8 +60,12 @@ def by_code(code: int, said: str) -> BotError:
     """The error that a code and its words are."""
     word = f" It says: {said[:200]}" if said else ""
     match code:
-        case 4000 if has_words(said, "conversation") and has_words(said, "not exist", "not found"):
+        case 4000 | 4200 if has_words(said, "conversation") and has_words(said, "not exist"):
             return ConversationGone()
+        case 4200:
+            return BotMisconfigured(f"Coze does not find this bot: is its id right?{word}")
+        case 4015:
+            return BotMisconfigured(f"The bot is not published for the API in Coze.{word}")
         case 4000:
             return NotUnderstood(
                 f"Coze does not understand what it is sent: is the bot's id right?{word}"

@@ -16,6 +16,7 @@ from qingniao.bots.base import (
     BotError,
     BotGarbled,
     BotMisconfigured,
+    BotOverQuota,
     BotUnavailable,
     Capabilities,
     Grounded,
@@ -31,7 +32,7 @@ from qingniao.bots.base import (
 )
 from qingniao.bots.dify_faults import ConversationGone, read_fault, stream_fault
 from qingniao.bots.errands import Errands
-from qingniao.bots.http import Endpoint, as_dict, as_list, as_text, decoded
+from qingniao.bots.http import Endpoint, as_dict, as_list, as_text, decoded, has_words
 from qingniao.bots.writing import Writing
 from qingniao.outgoing.client import Outgoing, Upload
 from qingniao.outgoing.sse import ServerEvent
@@ -211,6 +212,7 @@ class _Reply:
     def __init__(self, is_workflow: bool, answer: str) -> None:
         self._is_workflow = is_workflow
         self._answer = answer
+        self._is_agent = False
         self.writing = Writing()
         self.task = ""
         self.has_begun = False
@@ -237,6 +239,10 @@ class _Reply:
         match kind:
             case "message" | "agent_message":
                 writing.message = as_text(body.get("message_id")) or as_text(body.get("id"))
+                self._is_agent = self._is_agent or kind == "agent_message"
+                if self._is_agent and kind == "message":
+                    # After an agent's pieces this is the whole answer once more.
+                    return writing.replace(as_text(body.get("answer")))
                 return writing.add(as_text(body.get("answer")))
             case "text_chunk":
                 return writing.add(as_text(as_dict(body.get("data")).get("text")))
@@ -296,6 +302,8 @@ class _Reply:
         self.has_ended = True
         if status == "failed":
             said = as_text(data.get("error"))[:200]
+            if has_words(said, "quota", "insufficient", "balance"):
+                raise BotOverQuota(f"The account of the workflow's model has nothing left: {said}")
             raise BotUnavailable(f"The workflow failed. It says: {said}")
         self.writing.completion_tokens = _whole(data.get("total_tokens"))
         told = self._output(as_dict(data.get("outputs")))

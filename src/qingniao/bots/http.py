@@ -57,6 +57,8 @@ JSON_EVENT: Final = "json"
 """The name under which a whole JSON body is given by a server that was asked to stream and did
 not."""
 
+_UNSAID: Final = frozenset({"", "text/plain", "application/octet-stream"})
+_BEGINNINGS: Final = (b"event:", b"data:", b"id:", b":")
 _SAID_CHARS: Final = 200
 _MAX_WAIT_S: Final = 120.0
 
@@ -65,10 +67,12 @@ class EventStream:
     """The events of one answer, in order. Raises `OutgoingError` in the middle; inside of
     `Endpoint.events` that becomes a `BotError`."""
 
-    def __init__(self, received: Received | None, ready: Sequence[ServerEvent] = ()) -> None:
+    def __init__(
+        self, received: Received | None, ready: Sequence[ServerEvent] = (), *, first: bytes = b""
+    ) -> None:
         self._received = received
         self._reader = EventReader()
-        self._ready = deque(ready)
+        self._ready = deque((*ready, *self._reader.feed(first)))
 
     def __aiter__(self) -> "EventStream":
         return self
@@ -146,11 +150,17 @@ class Endpoint:
         has_begun = False
         try:
             async with self._outgoing.ask(ask) as received:
-                if received.status == 200 and received.media_type == "text/event-stream":
+                is_stream = received.media_type == "text/event-stream"
+                first = b""
+                if received.status == 200 and received.media_type in _UNSAID:
+                    # FastGPT tells its errors as events and forgets to say that they are.
+                    first = await received.chunk()
+                    is_stream = first.lstrip().startswith(_BEGINNINGS)
+                if received.status == 200 and is_stream:
                     has_begun = True
-                    yield EventStream(received)
+                    yield EventStream(received, first=first)
                 else:
-                    whole = await self._whole(received)
+                    whole = await self._whole(received, first)
                     only = ServerEvent(JSON_EVENT, msgspec.json.encode(whole).decode())
                     yield EventStream(None, (only,))
         except OutgoingError as exc:
@@ -183,8 +193,8 @@ class Endpoint:
             idle_s=self._idle_s,
         )
 
-    async def _whole(self, received: Received) -> dict[str, Any]:
-        content = await received.read()
+    async def _whole(self, received: Received, first: bytes = b"") -> dict[str, Any]:
+        content = first + await received.read()
         wait_s = _retry_after_s(received.header("retry-after"))
         body = decoded(content)
         said = body if body is not None else {}
@@ -200,7 +210,7 @@ class Endpoint:
                     "its interface."
                 )
             raise BotGarbled(
-                f"What {self.host} answered cannot be read. Is it of the kind that was chosen?"
+                f"What {self.host} answered cannot be read: is it of the kind that was chosen?"
             )
         return said
 
@@ -271,7 +281,7 @@ def _encoded(body: object) -> bytes:
         return msgspec.json.encode(body)
     except UnicodeEncodeError:
         # Half of a surrogate pair, which some keyboards send: no platform could read it.
-        return msgspec.json.encode(_mended(body))
+        return msgspec.json.encode(_mended(msgspec.to_builtins(body)))
 
 
 def _mended(value: object) -> object:

@@ -125,6 +125,7 @@ def read_fault(status: int, body: dict[str, Any], wait_s: float) -> BotError | N
         f"{code} {said}",
         "insufficient_quota",
         "insufficient balance",
+        "budget",
         "arrearage",
         "billing",
         "欠费",

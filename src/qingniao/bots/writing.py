@@ -48,7 +48,7 @@ class Writing:
         self._look_at = LOOP_CHARS
         self._held: str | None = ""
         """What may be the beginning of a thought; `None` once the answer itself has begun."""
-        self._thinks = False
+        self._thinks = self._has_thought = False
         self._citations: dict[str, Citation] = {}
         self.options: list[str] = []
         self.actions: list[Action] = []
@@ -163,8 +163,8 @@ class Writing:
                 return ""
             if not start.startswith(_OPEN):
                 self._held = None
-                return held
-            self._thinks = True
+                return start if self._has_thought else held
+            self._thinks = self._has_thought = True
             held = start[len(_OPEN) :]
         thought, closed, rest = held.partition(_CLOSE)
         if not closed:

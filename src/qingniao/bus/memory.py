@@ -4,10 +4,17 @@ import asyncio
 from collections import Counter, deque
 from collections.abc import Callable, Iterable
 
+from qingniao.auth import RateLimit, SignInLimit
 from qingniao.bus.base import Published
 from qingniao.metrics import Reading
 
-__all__ = ["MemoryFanout", "MemoryPresence", "MemoryWorkQueue"]
+__all__ = [
+    "MemoryFanout",
+    "MemoryPresence",
+    "MemoryRateLimits",
+    "MemorySignInLimits",
+    "MemoryWorkQueue",
+]
 
 
 class MemoryFanout:
@@ -16,6 +23,11 @@ class MemoryFanout:
     def __init__(self) -> None:
         # Replaced, never changed: somebody may stop listening while being told.
         self._subscribers: tuple[Callable[[Published], None], ...] = ()
+
+    @property
+    def is_whole(self) -> bool:
+        """See `Fanout.is_whole`: a call cannot get lost."""
+        return True
 
     def publish(self, item: Published) -> None:
         """See `Fanout.publish`."""
@@ -30,6 +42,12 @@ class MemoryFanout:
             self._subscribers = tuple(d for d in self._subscribers if d is not deliver)
 
         return stop
+
+    async def follow(self, conversation: int) -> None:
+        """See `Fanout.follow`: everybody has everything here."""
+
+    def unfollow(self, conversation: int) -> None:
+        """See `Fanout.unfollow`."""
 
 
 class MemoryWorkQueue:
@@ -62,7 +80,7 @@ class MemoryWorkQueue:
                 taker.set_result(None)
                 return
 
-    async def take(self, role: str) -> int:
+    async def take(self, role: str, most: int = 1) -> list[int]:
         """See `WorkQueue.take`."""
         waiting = self._waiting.setdefault(role, deque())
         while not waiting:
@@ -74,9 +92,12 @@ class MemoryWorkQueue:
                 if taker.done() and not taker.cancelled():
                     self._wake(role)  # it was woken for an item that it will not take
                 raise
-        conversation = waiting.popleft()
-        self._known[role].discard(conversation)
-        return conversation
+        taken = [waiting.popleft() for _ in range(min(most, len(waiting)))]
+        self._known[role].difference_update(taken)
+        return taken
+
+    def done(self, role: str, conversation: int) -> None:
+        """See `WorkQueue.done`: a process that dies takes its queue with it."""
 
     def depth(self, role: str) -> int:
         """How many conversations wait for `role`."""
@@ -109,10 +130,40 @@ class MemoryPresence:
         self._connections.pop(who, None)
         return True
 
-    def is_online(self, who: str) -> bool:
-        """See `Presence.is_online`."""
+    def is_here(self, who: str) -> bool:
+        """Is a connection of theirs up in this process?"""
         return who in self._connections
 
-    def online(self, prefix: str) -> list[str]:
+    def all_here(self) -> list[str]:
+        """Everybody with a connection to this process."""
+        return list(self._connections)
+
+    async def online(self, whos: Iterable[str]) -> set[str]:
         """See `Presence.online`."""
-        return [who for who in self._connections if who.startswith(prefix)]
+        return {who for who in whos if who in self._connections}
+
+
+class MemoryRateLimits:
+    """`bus.base.RateLimits` of one process."""
+
+    def __init__(self, limit: RateLimit) -> None:
+        self._limit = limit
+
+    async def take(self, key: str) -> int:
+        """See `RateLimits.take`."""
+        return self._limit.take(key)
+
+
+class MemorySignInLimits:
+    """`bus.base.SignInLimits` of one process."""
+
+    def __init__(self, limit: SignInLimit) -> None:
+        self._limit = limit
+
+    async def attempt(self, address: str, login: str) -> int:
+        """See `SignInLimits.attempt`."""
+        return self._limit.attempt(address, login)
+
+    async def succeeded(self, address: str, login: str) -> None:
+        """See `SignInLimits.succeeded`."""
+        self._limit.succeeded(address, login)

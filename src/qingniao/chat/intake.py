@@ -100,6 +100,9 @@ class Decision(Struct):
     expected: int = 0
     frames: list[bytes] = []
     """The entries as the log stored them: `entry` frames in MessagePack. Filled by the log."""
+    head: Head | None = None
+    """Where the conversation stands after everything that was committed with it, if there are
+    entries. Filled by the log. Do not change it."""
 
 
 _ACTIONS: Final = {

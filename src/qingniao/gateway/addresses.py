@@ -51,8 +51,9 @@ class Addresses:
         if peer in self._proxies:
             # The last entry is the one our own proxy wrote; those before it came from outside.
             written = b",".join(_FORWARDED.findall(head)).rpartition(b",")[2].strip()
-            return network_of(written.decode("latin-1")) if written else ""
-        return "" if _is_here(peer) else network_of(peer)
+            peer = written.decode("latin-1")
+        # A socket of the file system has no address.
+        return "" if not peer or _is_here(peer) else network_of(peer)
 
     def refusal(self, network: str) -> int:
         """Count a handshake. 0: go ahead. Otherwise: not now, and in how many milliseconds."""
@@ -95,6 +96,6 @@ def _is_here(peer: str) -> bool:
     try:
         address = ip_address(peer)
     except ValueError:
-        return True  # a socket of the file system has no address
+        return False
     mapped = getattr(address, "ipv4_mapped", None)
     return (mapped or address).is_loopback

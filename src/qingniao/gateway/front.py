@@ -1,9 +1,10 @@
 """One port for WebSockets and HTTP. Owns the first bytes of every connection.
 
 It reads the request head, then hands the transport to picows (`/ws`, through the lobby) or to
-uvicorn (all else) and is out of the way: no cost per message. Rule: this is the only file that
-touches non-public classes of either (`picows.picows.WSProtocol`, uvicorn's protocol and
-`ServerState`), so both are pinned exactly in `pyproject.toml`.
+uvicorn (all else) and is out of the way: no cost per message. Without a hub, a process that takes
+no WebSockets, all goes to uvicorn. Rule: this is the only file that touches non-public classes of
+either (`picows.picows.WSProtocol`, uvicorn's protocol and `ServerState`), so both are pinned
+exactly in `pyproject.toml`.
 """
 
 import asyncio
@@ -20,6 +21,7 @@ from uvicorn.config import Config as UvicornConfig
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
+from qingniao.config import GatewayConfig
 from qingniao.gateway.connection import Connection
 from qingniao.gateway.handshake import answer
 from qingniao.gateway.hub import Hub
@@ -44,9 +46,9 @@ _picows_log: Final = logging.LoggerAdapter(logging.getLogger("picows"), {})
 class Front:
     """Makes the protocol of each accepted connection. Shares one uvicorn state for all of them."""
 
-    def __init__(self, hub: Hub, app: Any) -> None:
+    def __init__(self, config: GatewayConfig, app: Any, hub: Hub | None = None) -> None:
+        self.config = config
         self.hub = hub
-        config = hub.services.config
         self.lobby = Lobby(config.handshakes_waiting)
         allowed = resource.getrlimit(resource.RLIMIT_NOFILE)[0] - _FILES_KEPT
         self._most = min(config.connections, max(1, allowed))
@@ -62,19 +64,19 @@ class Front:
 
     def __call__(self) -> asyncio.Protocol:
         """Protocol factory for `loop.create_server`."""
-        return _Peek(self, self.hub.services.config.head_timeout_ms / 1000)
+        return _Peek(self, self.config.head_timeout_ms / 1000)
 
     @property
     def is_full(self) -> bool:
         """Are as many sockets open as may be?"""
-        here = len(self.hub.connections) + len(self.http_state.connections) + self.peeking
-        return here > self._most
+        sockets = len(self.hub.connections) if self.hub is not None else 0
+        return sockets + len(self.http_state.connections) + self.peeking > self._most
 
-    def websocket(self, network: str) -> Any:
+    def websocket(self, hub: Hub, network: str) -> Any:
         """A picows protocol whose listener is a `Connection` from there."""
-        services = self.hub.services
+        services = hub.services
         return WSProtocol(
-            None, None, False, lambda request: self._listen(request, network), _picows_log,
+            None, None, False, lambda request: _listen(hub, request, network), _picows_log,
             False,  # disconnect_on_exception: our handlers answer with `bye`
             services.config.head_timeout_ms / 1000,
             False, 0, 0, WSAutoPingStrategy.PING_WHEN_IDLE,  # the heart beats for all
@@ -94,14 +96,15 @@ class Front:
         yield "counter", "sockets_refused", "Sockets refused for lack of room.", self.refused
         yield from self.lobby.readings()
 
-    def _listen(self, request: WSUpgradeRequest, network: str) -> Any:
-        codec, response = answer(request)
-        connection: Connection | None = None
-        if codec is not None:
-            services = self.hub.services
-            limits = services.wire.limits(agent=False)
-            connection = Connection(self.hub, codec, limits, services.clock(), network)
-        return WSUpgradeResponseWithListener(response, connection)
+
+def _listen(hub: Hub, request: WSUpgradeRequest, network: str) -> Any:
+    codec, response = answer(request)
+    connection: Connection | None = None
+    if codec is not None:
+        services = hub.services
+        limits = services.wire.limits(agent=False)
+        connection = Connection(hub, codec, limits, services.clock(), network)
+    return WSUpgradeResponseWithListener(response, connection)
 
 
 class _Peek(asyncio.Protocol):
@@ -136,8 +139,9 @@ class _Peek(asyncio.Protocol):
         if end > _HEAD_MAX or (end < 0 and len(head) > _HEAD_MAX):
             self._refuse(_TOO_LARGE)
         elif end >= 0:
-            if _is_websocket(head):
-                self._enter_lobby()
+            hub = self._front.hub
+            if hub is not None and _is_websocket(head):
+                self._enter_lobby(hub)
             else:
                 self._hand_to_http()
 
@@ -150,27 +154,27 @@ class _Peek(asyncio.Protocol):
             protocol.data_received(bytes(self._head))
             self._head = bytearray()
 
-    def _enter_lobby(self) -> None:
+    def _enter_lobby(self, hub: Hub) -> None:
         front, transport = self._front, self._transport
         if transport is None:
             return
         # Nothing is to be said before the handshake is answered.
         transport.pause_reading()
         peer = transport.get_extra_info("peername") or ("",)
-        addresses = front.hub.addresses
+        addresses = hub.addresses
         network = addresses.network(str(peer[0]), bytes(self._head))
         if wait_ms := addresses.refusal(network):
             self._refuse(_TOO_MANY, wait_ms)
-        elif not front.lobby.enter(lambda is_open: self._upgrade(network, is_open)):
+        elif not front.lobby.enter(lambda is_open: self._upgrade(hub, network, is_open)):
             self._refuse(_NO_ROOM, _COME_BACK_MS)
 
-    def _upgrade(self, network: str, is_open: bool) -> None:
+    def _upgrade(self, hub: Hub, network: str, is_open: bool) -> None:
         if not is_open:
             return self._refuse(_NO_ROOM, _COME_BACK_MS)
         transport = self._leave()
         if transport is None or transport.is_closing():
             return None  # it left while it waited
-        protocol = self._front.websocket(network)
+        protocol = self._front.websocket(hub, network)
         transport.set_protocol(protocol)
         protocol.connection_made(transport)
         rest = memoryview(self._head)

@@ -11,16 +11,29 @@ from typing import Any, Final
 
 import msgspec
 
-from qingniao.bus.base import Attendance, Audience, News, Published, SignOut, Told, Whisper
+from qingniao.bus.base import (
+    Attendance,
+    Audience,
+    Gap,
+    News,
+    Published,
+    SignOut,
+    Told,
+    Touched,
+    Whisper,
+)
+from qingniao.chat.ports import ReadMark
 from qingniao.chat.view import AGENTS_ONLY, for_visitor, standing
 from qingniao.gateway.addresses import Addresses
 from qingniao.gateway.client_socket import ClientSocket
 from qingniao.gateway.connection import Connection
+from qingniao.gateway.gaps import Gaps
 from qingniao.gateway.heart import Heart
 from qingniao.gateway.inbox import Inbox
 from qingniao.gateway.outboxes import Outboxes
 from qingniao.gateway.people import People
 from qingniao.gateway.ports import GatewayServices
+from qingniao.gateway.reads import Reads
 from qingniao.gateway.requests import Requests
 from qingniao.gateway.turns import Turns
 from qingniao.log import get_logger
@@ -52,14 +65,17 @@ class Hub:
         self.beat = 0
         """Seconds since the start, as the heart counts them."""
         self.heart = Heart(self, services.wire.beat_ms, services.wire.hello_ms)
-        self.people = People(services)
+        self.people = People(self)
         self.addresses = Addresses(services.config, services.proxies, services.clock)
         self.inbox = Inbox(services)
         self.requests = Requests(self)
+        self.reads = Reads(services.log, services.fanout)
         self.outboxes = Outboxes(services.config)
         self.turns = Turns(services.pipeline, services.wire.credit)
+        self.gaps = Gaps(self)
         self.pauses = self.repaired = self.busy = 0
-        self._followers: dict[int, dict[Connection, None]] = {}
+        self.followers: dict[int, dict[Connection, None]] = {}
+        """Conversation → the connections here that follow it."""
         self._tasks: set[asyncio.Task[None]] = set()
         self._corked: list[ClientSocket] = []
         self._catch_ups = 0
@@ -116,7 +132,9 @@ class Hub:
         if connection.transport is None:
             return
         connection.follows[conversation] = after
-        self._followers.setdefault(conversation, {})[connection] = None
+        self.followers.setdefault(conversation, {})[connection] = None
+        # Only then the log: what comes between the two is delivered twice, and not never.
+        await self.services.fanout.follow(conversation)
         await self._catch_up(connection, conversation)
 
     async def _catch_up(self, connection: Connection, conversation: int) -> None:
@@ -158,10 +176,12 @@ class Hub:
                 return
             await asyncio.sleep(_TAKEN_S)
 
-    async def _repair(self, connection: Connection, conversation: int) -> None:
+    async def repair(self, connection: Connection, conversation: int) -> None:
+        """The bus lost something: send it what the log has."""
+        self.repaired += 1
         await self._catch_up(connection, conversation)
         # What was lost may have been a change of hands.
-        await self._tell_standing(conversation)
+        await self.tell_standing(conversation)
 
     def leave(self, connection: Connection, conversation: int) -> None:
         """Stop sending it this conversation (0: the inbox)."""
@@ -169,20 +189,16 @@ class Hub:
             self.inbox.leave(connection)
             return
         connection.follows.pop(conversation, None)
-        followers = self._followers.get(conversation)
+        followers = self.followers.get(conversation)
         if followers is not None:
             followers.pop(connection, None)
             if not followers:
-                del self._followers[conversation]
+                del self.followers[conversation]
+                self.services.fanout.unfollow(conversation)
 
     def read(self, connection: Connection, conversation: int, seq: int) -> None:
         """Somebody has seen everything up to `seq`."""
-        is_agent = connection.session.is_agent
-        marks = self.services.log.mark_read(conversation, agent=is_agent, seq=seq)
-        if marks is None:
-            return
-        frame = MSGPACK.encode(State(conversation, {"read": {"v": marks[0], "a": marks[1]}}))
-        self.services.fanout.publish(Whisper(conversation, frame, droppable=False, lists=True))
+        self.reads.seen(ReadMark(conversation, connection.session.is_agent, seq))
 
     def typing(self, connection: Connection, frame: Typing) -> None:
         """Somebody is writing; agents see the visitor's words, visitors only that."""
@@ -201,16 +217,25 @@ class Hub:
         """To every connection here that follows it."""
         if type(item) is News:
             self.inbox.touch(item.conversation)
-            followers = self._followers.get(item.conversation)
+            followers = self.followers.get(item.conversation)
             if followers:
                 for connection in list(followers):
                     self._deliver_news(connection, item)
                 if item.moved:
-                    self.spawn(self._tell_standing(item.conversation))
+                    self.spawn(self.tell_standing(item.conversation))
         elif type(item) is Whisper:
             if item.lists:
                 self.inbox.touch(item.conversation)
             self._deliver_whisper(item)
+        else:
+            self._deliver_rare(item)
+
+    def _deliver_rare(self, item: Published) -> None:
+        if type(item) is Touched:
+            for conversation in item.conversations:
+                self.inbox.touch(conversation)
+        elif type(item) is Gap:
+            self.gaps.note(item.conversations)
         elif type(item) is Attendance:
             self._rename(item)
         elif type(item) is SignOut:
@@ -227,21 +252,25 @@ class Hub:
         conversation = news.conversation
         have = connection.follows[conversation]
         if have < 0:
-            connection.follows[conversation] = have - have % 2  # see `_catch_up`
+            self.note_news(connection, conversation)
             return
         for told in news.entries:
             if told.seq <= have:
                 continue
             if told.seq != have + 1:
-                self.repaired += 1
-                self.spawn(self._repair(connection, conversation))
+                self.spawn(self.repair(connection, conversation))
                 return
             have = connection.follows[conversation] = told.seq
             if not connection.owns(told.device, told.type):
                 connection.write_entry(_render_told(told, connection))
 
+    def note_news(self, connection: Connection, conversation: int) -> None:
+        """It is being caught up: there is more to read; see `_catch_up`."""
+        have = connection.follows[conversation]
+        connection.follows[conversation] = have - have % 2
+
     def _deliver_whisper(self, whisper: Whisper) -> None:
-        followers = self._followers.get(whisper.conversation)
+        followers = self.followers.get(whisper.conversation)
         if not followers:
             return
         frames: dict[Codec, bytes] = {MSGPACK: whisper.frame}
@@ -257,12 +286,13 @@ class Hub:
                 frame = frames[codec] = codec.encode(_decode_any(whisper.frame))
             connection.write(frame, droppable=whisper.droppable)
 
-    async def _tell_standing(self, conversation: int) -> None:
+    async def tell_standing(self, conversation: int) -> None:
+        """Tell all who follow it who has it now."""
         head = await self.services.log.head(conversation)
         if head is None:
             return
-        online = self.services.presence.is_online(f"v:{head.visitor}")
-        for connection in list(self._followers.get(conversation, ())):
+        online = bool(await self.services.presence.online((f"v:{head.visitor}",)))
+        for connection in list(self.followers.get(conversation, ())):
             is_agent = connection.session.is_agent
             fields = standing(head, agent=is_agent)
             if is_agent:
@@ -290,7 +320,7 @@ class Hub:
     def readings(self) -> Iterable[Reading]:
         """For `metrics`."""
         yield "gauge", "connections", "Open WebSockets.", len(self.connections)
-        yield "gauge", "followed", "Conversations followed here.", len(self._followers)
+        yield "gauge", "followed", "Conversations followed here.", len(self.followers)
         yield "counter", "credit_waits", "Times reading waited for acks.", self.pauses
         yield "counter", "busy_answers", "Sends answered with `busy`.", self.busy
         yield "counter", "gaps_repaired", "Gaps in the fan-out read from the log.", self.repaired

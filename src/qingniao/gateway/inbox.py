@@ -25,16 +25,26 @@ class Inbox:
         self._services = services
         self._followers: dict[Connection, None] = {}
         self._changed: set[int] = set()
+        self._missed = False
 
-    def join(self, connection: "Connection") -> None:
+    async def join(self, connection: "Connection") -> None:
         """Only agents get here: a visitor may not see conversation 0 (`Session.check`)."""
-        if connection.session.is_agent:
+        if connection.session.is_agent and connection.transport is not None:
             self._followers[connection] = None
+            await self._services.fanout.follow(0)
             connection.send(State(0, {}))
 
     def leave(self, connection: "Connection") -> None:
         """Stop telling it."""
-        self._followers.pop(connection, None)
+        if connection in self._followers:
+            del self._followers[connection]
+            if not self._followers:
+                self._services.fanout.unfollow(0)
+
+    def doubt(self) -> None:
+        """Changes may have been missed: the lists are to be read anew."""
+        if self._followers:
+            self._missed = True
 
     def touch(self, conversation: int) -> None:
         """Something about it changed that a list shows."""
@@ -45,18 +55,20 @@ class Inbox:
         """Tell the followers until cancelled."""
         while True:
             await asyncio.sleep(self._services.config.inbox_interval_ms / 1000)
-            if self._changed:
+            if self._changed or self._missed:
                 await self._tell()
 
     async def _tell(self) -> None:
         changed, self._changed = self._changed, set()
-        if len(changed) > self._services.config.inbox_changes:
+        missed, self._missed = self._missed, False
+        if missed or len(changed) > self._services.config.inbox_changes:
             frames = [State(0, {"reload": True})]
         else:
-            online = self._services.presence.is_online
+            heads = (await self._services.log.heads(changed)).values()
+            online = await self._services.presence.online([f"v:{head.visitor}" for head in heads])
             frames = []
-            for head in (await self._services.log.heads(changed)).values():
-                fields = summary(head, online=online(f"v:{head.visitor}"))
+            for head in heads:
+                fields = summary(head, online=f"v:{head.visitor}" in online)
                 del fields["id"]
                 frames.append(State(head.conversation, fields))
         encoded: dict[Codec, list[bytes]] = {}

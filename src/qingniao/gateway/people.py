@@ -6,7 +6,7 @@ Rule: a device is connected once; the earlier connection gives way.
 from typing import TYPE_CHECKING
 
 from qingniao.bus.base import Attendance, Whisper
-from qingniao.gateway.ports import GatewayServices, Who
+from qingniao.gateway.ports import Who
 from qingniao.protocol.allowance import Allowance
 from qingniao.protocol.codec import MSGPACK
 from qingniao.protocol.codes import Close
@@ -14,6 +14,7 @@ from qingniao.protocol.frames import Bye, State
 
 if TYPE_CHECKING:
     from qingniao.gateway.connection import Connection
+    from qingniao.gateway.hub import Hub
 
 __all__ = ["People"]
 
@@ -33,8 +34,9 @@ class _Person:
 class People:
     """Everybody on this node. Bounded by the connections, and each by `connections_each`."""
 
-    def __init__(self, services: GatewayServices) -> None:
-        self._services = services
+    def __init__(self, hub: "Hub") -> None:
+        self._hub = hub
+        self._services = hub.services
         self._people: dict[str, _Person] = {}
 
     def greet(self, connection: "Connection", who: Who) -> bool:
@@ -82,16 +84,26 @@ class People:
 
     def _tell(self, connection: "Connection", *, came: bool) -> None:
         session = connection.session
-        presence, fanout = self._services.presence, self._services.fanout
+        presence = self._services.presence
         who = _key(session.visitor, session.agent)
-        changed = presence.enter(who) if came else presence.leave(who)
-        if changed and session.agent:
-            fanout.publish(Attendance(session.agent, came))
-        elif changed:
-            frame = MSGPACK.encode(State(session.conversation, {"online": came}))
-            fanout.publish(
-                Whisper(session.conversation, frame, "agents", droppable=False, lists=True)
-            )
+        if came and presence.enter(who):
+            self._publish(session.agent, session.conversation, came=True)
+        elif not came and presence.leave(who):
+            self._hub.spawn(self._left(who, session.agent, session.conversation))
+
+    async def _left(self, who: str, agent: int, conversation: int) -> None:
+        # The last one here; somewhere else there may be another tab.
+        if who not in await self._services.presence.online((who,)):
+            self._publish(agent, conversation, came=False)
+
+    def _publish(self, agent: int, conversation: int, *, came: bool) -> None:
+        if agent:
+            self._services.fanout.publish(Attendance(agent, came))
+            return
+        frame = MSGPACK.encode(State(conversation, {"online": came}))
+        self._services.fanout.publish(
+            Whisper(conversation, frame, "agents", droppable=False, lists=True)
+        )
 
 
 def _key(visitor: str, agent: int) -> str:

@@ -45,7 +45,7 @@ class Requests:
             await self._greet(connection, frame)
         elif type(frame) is Follow:
             if frame.conversation == 0:
-                self._hub.inbox.join(connection)
+                await self._hub.inbox.join(connection)
             elif (
                 len(connection.follows) >= connection.session.limits.follows
                 and frame.conversation not in connection.follows  # again: to mend a gap
@@ -83,7 +83,7 @@ class Requests:
         connection.send(Welcome(f"s{self._sessions:x}", now, session.limits, standings))
         hub.people.here(connection)
         if any(conversation == 0 for conversation, _ in hello.cursors):
-            hub.inbox.join(connection)
+            await hub.inbox.join(connection)
         for conversation, fields in standings:
             await hub.join(connection, conversation, fields["from"] - 1)
             if fields["status"] == "waiting" and not who.agent:
@@ -104,7 +104,8 @@ class Requests:
         fields["from"] = max(after, head.last - session.limits.replay) + 1
         fields["n"] = await self._services.log.sent(head.conversation, device)
         if session.is_agent:
-            fields["online"] = self._services.presence.is_online(f"v:{head.visitor}")
+            online = await self._services.presence.online((f"v:{head.visitor}",))
+            fields["online"] = bool(online)
         return fields
 
     async def _follow(self, connection: "Connection", conversation: int, after: int) -> None:

@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from qingniao.bus.base import Fanout, News, Told, WorkQueue
+from qingniao.bus.base import Fanout, Moved, News, Told, WorkQueue
 from qingniao.chat.head import Head
 from qingniao.chat.intake import Decision, Intent
 from qingniao.chat.lifecycle import Status
@@ -50,7 +50,7 @@ class Pipeline:
         self._wake = asyncio.Event()
         self._idle = asyncio.Event()
         self._idle.set()
-        self._closing = False
+        self._closing = self._refuses = False
         self._told_s = 0.0
         """Seconds of the loop that telling one intent's fate takes, smoothed."""
         self._stored_s = 0.0
@@ -85,7 +85,7 @@ class Pipeline:
     def offer(self, intent: Intent, reply: Reply | None, size: int = _INTENT_BYTES) -> bool:
         """Take an intent that came in `size` bytes, or say at once that there is no room (False:
         nothing was taken)."""
-        if self._closing or not self._lanes.put((intent, reply, size)):
+        if self._refuses or not self._lanes.put((intent, reply, size)):
             self.refused += 1
             return False
         self._idle.clear()
@@ -117,9 +117,18 @@ class Pipeline:
             self._wake.clear()
             self._idle.set()
 
+    async def hold(self) -> None:
+        """Refuse what is new, until `go_on`, and wait until everything taken is stored."""
+        self._refuses = True
+        await self._idle.wait()
+
+    def go_on(self) -> None:
+        """The opposite of `hold`."""
+        self._refuses = self._closing
+
     async def drain(self) -> None:
         """Refuse what is new and wait until everything taken is stored."""
-        self._closing = True
+        self._closing = self._refuses = True
         await self._idle.wait()
 
     async def _commit(self) -> None:
@@ -143,10 +152,10 @@ class Pipeline:
         self.committed += len(taken)
         self._sizes.observe(len(taken))
         self._times.observe((stored - began) * 1000)
-        touched: dict[int, None] = {}
+        touched: dict[int, Head] = {}
         for (_, reply, _), decision in zip(taken, decisions, strict=True):
-            if decision.entries:
-                touched[decision.intent.conversation] = None
+            if decision.head is not None:
+                touched[decision.intent.conversation] = decision.head
             try:
                 if decision.entries:
                     self._tell(decision)
@@ -155,7 +164,7 @@ class Pipeline:
             except Exception as exc:  # it is stored; who was not told finds it in the log
                 _log.error("telling_failed", exc=exc, conversation=decision.intent.conversation)
         try:
-            self._hint(await self._log.heads(touched))
+            self._hint(touched)
         except Exception as exc:  # the marks are on disk: the sweeper brings them again
             _log.error("hinting_failed", exc=exc, conversations=len(touched))
         ended = time.perf_counter()
@@ -185,14 +194,16 @@ class Pipeline:
         if len(entries) == 1:  # a plain message: most of all there are
             entry = entries[0]
             told: tuple[Told, ...] = (Told(entry.seq, entry.type, frames[0], device),)
-            self._fanout.publish(News(conversation, told, entry.type == EntryType.STATUS))
-            return
-        told = tuple(
-            Told(entry.seq, entry.type, frame, device)
-            for entry, frame in zip(entries, frames, strict=True)
-        )
-        moved = any(entry.type == EntryType.STATUS for entry in entries)
+            moved = entry.type == EntryType.STATUS
+        else:
+            told = tuple(
+                Told(entry.seq, entry.type, frame, device)
+                for entry, frame in zip(entries, frames, strict=True)
+            )
+            moved = any(entry.type == EntryType.STATUS for entry in entries)
         self._fanout.publish(News(conversation, told, moved))
+        if moved:
+            self._fanout.publish(Moved(conversation))
 
     def _hint(self, heads: dict[int, Head]) -> None:
         for conversation, head in heads.items():

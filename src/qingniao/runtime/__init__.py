@@ -1,9 +1,10 @@
-"""The composition root: everything in one process. Owns start, order and end.
+"""The composition root: what a process is made of. Owns start, order and end.
 
-Rule: `house.py` is the only file that names an engine; every other file, in here too, works with
+Rule: `engines.py` is the only file that names an engine; every other file, in here too, works with
 ports.
 """
 
 from qingniao.runtime.process import Ready, serve
+from qingniao.runtime.roles import ALL, ServeRole, read_roles
 
-__all__ = ["Ready", "serve"]
+__all__ = ["ALL", "Ready", "ServeRole", "read_roles", "serve"]

@@ -11,7 +11,7 @@ from qingniao.clock import Clock
 from qingniao.gateway.ports import Who
 from qingniao.storage.rows import Arrival
 from qingniao.storage.users import Sessions, Users
-from qingniao.storage.visitors import Arrivals
+from qingniao.storage.visitors import Visitors
 
 __all__ = ["Door"]
 
@@ -23,12 +23,12 @@ class Door:
     """`gateway.ports.Authenticate` over the accounts and sessions."""
 
     def __init__(
-        self, signer: Signer, users: Users, sessions: Sessions, arrivals: Arrivals, clock: Clock
+        self, signer: Signer, users: Users, sessions: Sessions, visitors: Visitors, clock: Clock
     ) -> None:
         self._signer = signer
         self._users = users
         self._sessions = sessions
-        self._arrivals = arrivals
+        self._visitors = visitors
         self._clock = clock
 
     async def authenticate(self, token: str, about: dict[str, str]) -> Who | None:
@@ -36,7 +36,7 @@ class Door:
         now = self._clock()
         try:
             claim = self._signer.read_visitor(token, now)
-            self._note_arrival(claim, about, now)
+            await self._note_arrival(claim, about, now)
             return Who(visitor=claim.visitor, conversation=claim.conversation)
         except BadToken:
             pass
@@ -50,10 +50,10 @@ class Door:
             return None
         return Who(agent=user.id, name=user.name, session=session.id)
 
-    def _note_arrival(self, claim: VisitorClaim, about: dict[str, str], now_ms: int) -> None:
-        """What page a visitor is on: kept in memory until they are worth a row."""
+    async def _note_arrival(self, claim: VisitorClaim, about: dict[str, str], now_ms: int) -> None:
+        """What page a visitor is on, until they are worth a row."""
         if about:
             told = {name: about.get(name, "")[:_ABOUT_CHARS] for name in _ABOUT}
-            self._arrivals.note(
+            await self._visitors.arrived(
                 Arrival(visitor=claim.visitor, conversation=claim.conversation, at=now_ms, **told)
             )

@@ -7,7 +7,7 @@ import asyncio
 import resource
 import time
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
 from qingniao.chat.ports import MessageLog
@@ -27,7 +27,9 @@ _RECENT: Final = 200
 class Health:
     """Two jobs that look every now and then, and what they saw."""
 
-    def __init__(self, log: MessageLog) -> None:
+    def __init__(self, log: MessageLog, degraded: Callable[[], Sequence[str]] = lambda: ()) -> None:
+        self.degraded = degraded
+        """What is away and done without, slower: `"bus"`."""
         self.state = "starting"
         """`"ok"`, or what is in the way: `"starting"`, `"draining"`, `"storage"`."""
         self._message_log = log

@@ -19,6 +19,7 @@ from qingniao.errors import StartError
 from qingniao.log import get_logger
 from qingniao.runtime.ending import Ending
 from qingniao.runtime.house import House
+from qingniao.runtime.roles import ALL, ServeRole
 from qingniao.storage.first_run import FirstRun
 
 __all__ = ["Ready", "serve"]
@@ -34,16 +35,18 @@ Ready = Callable[[str, FirstRun | None], None]
 """Called once with the URL, and the one-time password on the first start."""
 
 
-async def serve(config: Config, ready: Ready) -> None:
-    """Run everything in this process until SIGTERM or SIGINT. Raises `StartError`."""
+async def serve(config: Config, ready: Ready, roles: frozenset[ServeRole] = ALL) -> None:
+    """Be these roles in this process until SIGTERM or SIGINT. Raises `StartError`."""
+    _check(roles, config)
     async with AsyncExitStack() as stack:
         _raise_file_limit()
         sys.setswitchinterval(_TURN_S)
         await asyncio.to_thread(_prepare_folder, Path(config.data))
-        house = House(config)
+        house = House(config, roles)
         first = await house.open(stack)
         async with asyncio.TaskGroup() as tasks:
-            ending = Ending(config.gateway.drain_ms / 1000 + _GRACE_S)
+            leaving_ms = config.gateway.notice_ms + config.gateway.drain_ms
+            ending = Ending(leaving_ms / 1000 + _GRACE_S)
             ending.listen()
             jobs = [tasks.create_task(job) for job in house.jobs()]
             url = await house.listen()
@@ -58,6 +61,16 @@ async def serve(config: Config, ready: Ready) -> None:
             await house.drain()
             for job in jobs:
                 job.cancel()
+
+
+def _check(roles: frozenset[ServeRole], config: Config) -> None:
+    given = {"QINGNIAO_DATABASE_URL": config.database.url, "QINGNIAO_BUS_URL": config.bus.url}
+    missing = [name for name, url in given.items() if not url]
+    if roles != ALL and missing:
+        raise StartError(
+            "A process with some of the roles shares its data with others: set "
+            f"{' and '.join(missing)}. Without --role it is everything and needs neither."
+        )
 
 
 def _prepare_folder(data: Path) -> None:

@@ -1,28 +1,42 @@
 """The index of conversations: who has what, what waits, what was said last.
 
 A projection of the message log for lists and searches; losing it costs a rebuild, never a message.
-Rule: a row never goes back to an older `last`.
+Rule: a row never goes back to an older `last`, and what happened up to it is counted in the
+transaction that moves it there, by whichever process is first.
 """
 
 from collections.abc import Sequence
 from typing import Any, Final
 
 import msgspec
-from sqlalchemy import ColumnElement, Row, func, or_, select
+from msgspec import Struct
+from sqlalchemy import ColumnElement, Row, case, func, or_, select
+from sqlalchemy.ext.asyncio import AsyncConnection
 
-from qingniao.storage.database import Database, upsert
+from qingniao.storage.database import Database, among, upsert
 from qingniao.storage.models import conversations
 from qingniao.storage.rollups import Rollup, add_within
 from qingniao.storage.rows import Counts, IndexPage, IndexRow, View
 from qingniao.storage.visitors import Visitors
 
-__all__ = ["ConversationIndex"]
+__all__ = ["ConversationIndex", "Counted"]
 
 TIES_MAX: Final = 200
 """How far a page may exceed its limit to finish the millisecond it would end in."""
 
 _FIELDS: Final = IndexRow.__struct_fields__
 _ROW: Final = [conversations.c[name] for name in _FIELDS]
+
+
+_READ_MARKS: Final = ("read_visitor", "read_agent")
+
+
+class Counted(Struct, frozen=True):
+    """What happened in one conversation between `after` and its row's `last`."""
+
+    conversation: int
+    after: int
+    amounts: tuple[Rollup, ...] = ()
 
 
 class ConversationIndex:
@@ -32,27 +46,40 @@ class ConversationIndex:
         self._database = database
         self._visitors = visitors
 
-    async def project(self, rows: Sequence[IndexRow], amounts: Sequence[Rollup] = ()) -> None:
+    async def project(self, rows: Sequence[IndexRow], counted: Sequence[Counted] = ()) -> list[int]:
         """Bring many rows up to date, and their visitors on record, in one transaction.
 
-        `amounts` are what happened between each row's old `last` and its new one. Counted in the
-        same transaction, they are counted once, whatever crashes.
+        What was `counted` is added in the same transaction, and only from exactly where the stored
+        row is: it is added once, whatever crashes and however many processes do the same. The
+        answer are the conversations that somebody else has brought on part of the way: nothing of
+        them was done, count them again.
         """
         if not rows:
-            return
+            return []
+        # In one order: two who write the same rows must not wait for each other crosswise.
+        rows = sorted(rows, key=lambda row: row.id)
         async with self._database.write() as connection:
-            statement = upsert(connection, conversations)
-            changed = {name: statement.excluded[name] for name in _FIELDS if name != "id"}
-            statement = statement.on_conflict_do_update(
-                index_elements=[conversations.c.id],
-                set_=changed,
-                where=statement.excluded.last >= conversations.c.last,
-            )
-            await connection.execute(statement, [msgspec.structs.asdict(row) for row in rows])
-            arrivals = await self._visitors.record(connection, rows)
+            stored = await self._held(connection, rows)
+            last = {row.id: row.last for row in rows}
+            split = [
+                one.conversation
+                for one in counted
+                if one.after != stored.get(one.conversation, 0) < last[one.conversation]
+            ]
+            taken = [row for row in rows if row.id not in split]
+            if taken:
+                await _put(connection, taken)
+            arrivals = await self._visitors.record(connection, taken)
+            amounts = [
+                amount
+                for one in counted
+                if one.after == stored.get(one.conversation, 0)
+                for amount in one.amounts
+            ]
             await add_within(connection, amounts)
         for arrival in arrivals:
             self._visitors.arrivals.recorded(arrival)
+        return split
 
     async def page(
         self, view: View, *, user: int, search: str = "", before: int | None = None, limit: int
@@ -99,9 +126,12 @@ class ConversationIndex:
 
     async def lasts(self, ids: Sequence[int]) -> dict[int, int]:
         """Up to which `seq` each of these conversations has been projected."""
-        query = select(conversations.c.id, conversations.c.last).where(conversations.c.id.in_(ids))
+        query = select(conversations.c.id, conversations.c.last)
         async with self._database.read() as connection:
-            return {int(row[0]): int(row[1]) for row in await connection.execute(query)}
+            found = await connection.execute(
+                query.where(among(connection, conversations.c.id, list(ids)))
+            )
+            return {int(row[0]): int(row[1]) for row in found}
 
     async def assigned(self) -> dict[int, int]:
         """Open conversations and the agent of each."""
@@ -117,6 +147,43 @@ class ConversationIndex:
             query = select(*_ROW).where(conversations.c.id == conversation)
             row = (await connection.execute(query)).first()
         return _row(row) if row else None
+
+    async def _held(self, connection: AsyncConnection, rows: Sequence[IndexRow]) -> dict[int, int]:
+        """Up to which `seq` each is stored; from here on nobody else changes these rows."""
+        ids = [row.id for row in rows]
+        query = (
+            select(conversations.c.id, conversations.c.last)
+            .where(among(connection, conversations.c.id, ids))
+            .order_by(conversations.c.id)
+            .with_for_update()
+        )
+        stored = {int(row[0]): int(row[1]) for row in await connection.execute(query)}
+        if self._database.is_shared and len(stored) < len(ids):
+            # A row that is not there cannot be held: make it, and look again who was first.
+            blank = [
+                msgspec.structs.asdict(msgspec.structs.replace(row, last=0, time=0))
+                for row in rows
+                if row.id not in stored
+            ]
+            statement = upsert(connection, conversations).on_conflict_do_nothing()
+            await connection.execute(statement, blank)
+            stored = {int(row[0]): int(row[1]) for row in await connection.execute(query)}
+        return stored
+
+
+async def _put(connection: AsyncConnection, rows: Sequence[IndexRow]) -> None:
+    statement = upsert(connection, conversations)
+    new = statement.excluded
+    changed: dict[str, Any] = {name: new[name] for name in _FIELDS if name != "id"}
+    for name in _READ_MARKS:
+        held = conversations.c[name]
+        changed[name] = case((new[name] > held, new[name]), else_=held)
+    statement = statement.on_conflict_do_update(
+        index_elements=[conversations.c.id],
+        set_=changed,
+        where=new.last >= conversations.c.last,
+    )
+    await connection.execute(statement, [msgspec.structs.asdict(row) for row in rows])
 
 
 def _conditions(view: View, user: int) -> list[ColumnElement[bool]]:

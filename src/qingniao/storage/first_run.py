@@ -11,12 +11,12 @@ from msgspec import Struct
 
 from qingniao.auth import Passwords
 from qingniao.auth.passwords import one_time_password
-from qingniao.storage.database import Database
-from qingniao.storage.flows import Flows
-from qingniao.storage.knowledge import KnowledgeEntries
+from qingniao.storage.database import Database, lock
+from qingniao.storage.flows import publish_within, save_within
+from qingniao.storage.knowledge import put_within as put_knowledge
 from qingniao.storage.rows import FlowRow, KnowledgeEntry, Site
-from qingniao.storage.site import SiteSettings
-from qingniao.storage.users import Users
+from qingniao.storage.site import put_within as put_site
+from qingniao.storage.users import Users, add_within, count_within
 
 __all__ = ["FirstRun", "first_run"]
 
@@ -41,26 +41,29 @@ async def first_run(
 ) -> FirstRun | None:
     """Furnish an empty installation; `None`, and nothing changed, if there is any account.
 
-    The account comes last: a crash before it means that the next start begins again, and
-    everything before it may be written twice.
+    All of it is one transaction: of several processes that start at once, one furnishes and gets
+    the password to show, and a crash on the way leaves nothing.
     """
-    users = Users(database)
-    if await users.count():
+    if await Users(database).count():
         return None
-    if knowledge:
-        await KnowledgeEntries(database).put(knowledge, now_ms)
-    for flow in flows:
-        store = Flows(database)
-        if await store.published(flow.id) is None:
-            await store.save_draft(flow.id, name=flow.name, graph=flow.graph, now_ms=now_ms)
-            await store.publish(flow.id, now_ms)
-    await SiteSettings(database).put(site or Site())
     password = one_time_password()
-    await users.add(
-        login=ADMIN,
-        name="管理员",
-        role="admin",
-        password_hash=await passwords.hash(password),
-        now_ms=now_ms,
-    )
+    password_hash = await passwords.hash(password)
+    async with database.write() as connection:
+        await lock(connection, "first run")
+        if await count_within(connection):
+            return None
+        if knowledge:
+            await put_knowledge(connection, knowledge, now_ms)
+        for flow in flows:
+            await save_within(connection, flow.id, name=flow.name, graph=flow.graph, now_ms=now_ms)
+            await publish_within(connection, flow.id, now_ms)
+        await put_site(connection, site or Site())
+        await add_within(
+            connection,
+            login=ADMIN,
+            name="管理员",
+            role="admin",
+            password_hash=password_hash,
+            now_ms=now_ms,
+        )
     return FirstRun(ADMIN, password)

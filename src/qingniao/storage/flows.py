@@ -4,12 +4,13 @@ from typing import Any
 
 import msgspec
 from sqlalchemy import Row, delete, func, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
 
-from qingniao.storage.database import Database
+from qingniao.storage.database import Database, lock
 from qingniao.storage.models import flows
 from qingniao.storage.rows import FlowRow
 
-__all__ = ["Flows"]
+__all__ = ["Flows", "publish_within", "save_within"]
 
 _FIELDS = FlowRow.__struct_fields__
 _FLOW = [flows.c[name] for name in _FIELDS]
@@ -40,33 +41,12 @@ class Flows:
     ) -> FlowRow:
         """Replace the flow's draft; its version is one above the newest published one."""
         async with self._database.write() as connection:
-            await connection.execute(
-                delete(flows).where(flows.c.id == flow, flows.c.status == "draft")
-            )
-            query = select(func.max(flows.c.version)).where(flows.c.id == flow)
-            newest = int(await connection.scalar(query) or 0)
-            row = FlowRow(
-                id=flow,
-                version=newest + 1,
-                name=name,
-                status="draft",
-                graph=graph,
-                updated=now_ms,
-            )
-            await connection.execute(insert(flows), msgspec.structs.asdict(row))
-        return row
+            return await save_within(connection, flow, name=name, graph=graph, now_ms=now_ms)
 
     async def publish(self, flow: str, now_ms: int) -> FlowRow | None:
         """The draft becomes the version conversations run on. `None` if there is no draft."""
-        statement = (
-            update(flows)
-            .where(flows.c.id == flow, flows.c.status == "draft")
-            .values(status="published", updated=now_ms)
-            .returning(*_FLOW)
-        )
         async with self._database.write() as connection:
-            row = (await connection.execute(statement)).first()
-            return _flow(row) if row else None
+            return await publish_within(connection, flow, now_ms)
 
     async def _newest(self, flow: str, status: str) -> FlowRow | None:
         query = (
@@ -78,6 +58,39 @@ class Flows:
         async with self._database.read() as connection:
             row = (await connection.execute(query)).first()
         return _flow(row) if row else None
+
+
+async def save_within(
+    connection: AsyncConnection, flow: str, *, name: str, graph: dict[str, Any], now_ms: int
+) -> FlowRow:
+    """`Flows.save_draft` as a part of the caller's transaction."""
+    await lock(connection, f"flow {flow}")
+    await connection.execute(delete(flows).where(flows.c.id == flow, flows.c.status == "draft"))
+    query = select(func.max(flows.c.version)).where(flows.c.id == flow)
+    newest = int(await connection.scalar(query) or 0)
+    row = FlowRow(
+        id=flow,
+        version=newest + 1,
+        name=name,
+        status="draft",
+        graph=graph,
+        updated=now_ms,
+    )
+    await connection.execute(insert(flows), msgspec.structs.asdict(row))
+    return row
+
+
+async def publish_within(connection: AsyncConnection, flow: str, now_ms: int) -> FlowRow | None:
+    """`Flows.publish` as a part of the caller's transaction."""
+    await lock(connection, f"flow {flow}")
+    statement = (
+        update(flows)
+        .where(flows.c.id == flow, flows.c.status == "draft")
+        .values(status="published", updated=now_ms)
+        .returning(*_FLOW)
+    )
+    row = (await connection.execute(statement)).first()
+    return _flow(row) if row else None
 
 
 def _flow(row: Row[Any]) -> FlowRow:

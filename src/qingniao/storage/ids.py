@@ -7,7 +7,7 @@ is skipped: gaps do no harm.
 import asyncio
 from typing import Final
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import select
 
 from qingniao.storage.database import Database, upsert
 from qingniao.storage.models import counters, cursors
@@ -29,14 +29,14 @@ class Ids:
         if count < 1:
             raise ValueError("count must be at least 1")
         async with self._database.write() as connection:
-            first = await connection.scalar(select(counters.c.next).where(counters.c.name == name))
-            if first is None:
-                await connection.execute(insert(counters), {"name": name, "next": FIRST + count})
-                return FIRST
-            await connection.execute(
-                update(counters).where(counters.c.name == name).values(next=first + count)
+            # One statement: of several processes each gets numbers of its own.
+            statement = upsert(connection, counters).values(name=name, next=FIRST + count)
+            statement = statement.on_conflict_do_update(
+                index_elements=[counters.c.name], set_={"next": counters.c.next + count}
             )
-            return int(first)
+            after = await connection.scalar(statement.returning(counters.c.next))
+            assert after is not None  # noqa: S101  the statement always has a row
+            return int(after) - count
 
 
 class IdRange:

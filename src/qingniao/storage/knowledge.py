@@ -9,12 +9,14 @@ from typing import Any
 
 import msgspec
 from sqlalchemy import Row, func, or_, select
+from sqlalchemy.ext.asyncio import AsyncConnection
 
-from qingniao.storage.database import Database, upsert
+from qingniao.storage.database import Database, lock, upsert
 from qingniao.storage.models import knowledge
 from qingniao.storage.rows import KnowledgeEntry
+from qingniao.storage.versions import KNOWLEDGE, touch
 
-__all__ = ["KnowledgeEntries"]
+__all__ = ["KnowledgeEntries", "put_within"]
 
 _FIELDS = KnowledgeEntry.__struct_fields__
 _ENTRY = [knowledge.c[name] for name in _FIELDS]
@@ -30,15 +32,8 @@ class KnowledgeEntries:
 
     async def put(self, entries: Sequence[KnowledgeEntry], now_ms: int) -> None:
         """Add or replace by id, all or nothing."""
-        values = [msgspec.to_builtins(entry) | {"updated": now_ms} for entry in entries]
         async with self._database.write() as connection:
-            statement = upsert(connection, knowledge)
-            statement = statement.on_conflict_do_update(
-                index_elements=[knowledge.c.id],
-                set_={name: statement.excluded[name] for name in _FIELDS if name != "id"},
-            )
-            for start in range(0, len(values), _BATCH):
-                await connection.execute(statement, values[start : start + _BATCH])
+            await put_within(connection, entries, now_ms)
 
     async def page(
         self, *, search: str = "", limit: int, offset: int
@@ -68,6 +63,22 @@ class KnowledgeEntries:
                 entries += found
                 if len(found) < _BATCH:
                     return entries
+
+
+async def put_within(
+    connection: AsyncConnection, entries: Sequence[KnowledgeEntry], now_ms: int
+) -> None:
+    """`KnowledgeEntries.put` as a part of the caller's transaction."""
+    await lock(connection, "knowledge")
+    values = [msgspec.to_builtins(entry) | {"updated": now_ms} for entry in entries]
+    statement = upsert(connection, knowledge)
+    statement = statement.on_conflict_do_update(
+        index_elements=[knowledge.c.id],
+        set_={name: statement.excluded[name] for name in _FIELDS if name != "id"},
+    )
+    for start in range(0, len(values), _BATCH):
+        await connection.execute(statement, values[start : start + _BATCH])
+    await touch(connection, KNOWLEDGE)
 
 
 def _entry(row: Row[Any]) -> KnowledgeEntry:

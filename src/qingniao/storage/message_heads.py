@@ -18,12 +18,11 @@ import msgspec
 from rocksdict import WriteBatch
 
 from qingniao.chat.head import Head, fold
-from qingniao.chat.lifecycle import Status
-from qingniao.chat.ports import Role
+from qingniao.chat.ports import ReadMark, Role, owes
 from qingniao.storage.message_engine import Engine
 from qingniao.storage.message_keys import entry_of, head_key, mark_key, origin_of
 
-__all__ = ["CLEARED_KEPT", "Heads", "owes"]
+__all__ = ["CLEARED_KEPT", "Heads"]
 
 CLEARED_KEPT: Final = 2_000
 """Cleared marks of one role that are left on disk; above it the older half goes (policy:
@@ -31,15 +30,6 @@ drop_oldest)."""
 
 _encode: Final = msgspec.msgpack.Encoder().encode
 _decode_head: Final = msgspec.msgpack.Decoder(Head).decode
-
-
-def owes(head: Head, role: Role) -> bool:
-    """Does a conversation that stands there owe `role` work?"""
-    if role is Role.AI:
-        return head.owes_bot
-    if role is Role.ASSIGNMENT:
-        return head.status is Status.WAITING
-    return True
 
 
 class Heads:
@@ -139,20 +129,23 @@ class Heads:
                     del cleared[conversation]
                     batch.delete(mark_key(role, conversation))
 
-    def mark_read(self, conversation: int, *, agent: bool, seq: int) -> tuple[int, int] | None:
+    def mark_read(self, marks: Iterable[ReadMark]) -> dict[int, tuple[int, int]]:
         """See `MessageLog.mark_read`."""
-        head = self.find(conversation)
-        if head is None:
-            return None
-        seq = min(seq, head.last)
-        if seq <= (head.read_agent if agent else head.read_visitor):
-            return None
-        if agent:
-            head.read_agent = seq
-        else:
-            head.read_visitor = seq
-        self._unsaved.add(conversation)
-        return head.read_visitor, head.read_agent
+        news: dict[int, tuple[int, int]] = {}
+        for conversation, is_agent, seq in marks:
+            head = self.find(conversation)
+            if head is None:
+                continue
+            seq = min(seq, head.last)
+            if seq <= (head.read_agent if is_agent else head.read_visitor):
+                continue
+            if is_agent:
+                head.read_agent = seq
+            else:
+                head.read_visitor = seq
+            self._unsaved.add(conversation)
+            news[conversation] = head.read_visitor, head.read_agent
+        return news
 
     def put_unsaved(self, batch: WriteBatch) -> set[int]:
         """Put the heads with new read marks; returns the conversations, for `keep_unsaved`."""

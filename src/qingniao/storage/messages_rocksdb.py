@@ -10,7 +10,8 @@ for a message that comes again after months is still a repeat.
 """
 
 import asyncio
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from heapq import nsmallest
 from pathlib import Path
 from typing import Final
 
@@ -19,13 +20,13 @@ from rocksdict import WriteBatch
 
 from qingniao.chat.head import DEVICES_KEPT, Head, fold
 from qingniao.chat.intake import Decision, Intent, Message, Rename, decide
-from qingniao.chat.ports import Role
+from qingniao.chat.ports import MARKS_AT_ONCE, ReadMark, Role, owes
 from qingniao.errors import StorageError
 from qingniao.metrics import Reading
 from qingniao.protocol.codes import Code
 from qingniao.protocol.frames import Entry
 from qingniao.storage.message_engine import Engine
-from qingniao.storage.message_heads import Heads, owes
+from qingniao.storage.message_heads import Heads
 from qingniao.storage.message_keys import (
     device_key,
     entry_key,
@@ -55,12 +56,15 @@ class RocksMessageLog:
         # A failed batch may be on disk after all: its senders send again and are acked.
         self._engine = Engine(path, on_reopened=lambda: self._heads.reload_all())
         self._heads = Heads(self._engine, snapshot_every, heads)
+        self._forgotten: dict[tuple[int, str], tuple[int, int]] = {}
+        """Devices that heads let go in the batch that is being put together."""
 
     async def commit(self, intents: Sequence[Intent], now_ms: int) -> list[Decision]:
         """See `MessageLog.commit`. Decides on the caller's thread, writes on the writer's."""
         await self._engine.mend()
         batch = WriteBatch(raw_mode=True)
         touched: dict[int, Head] = {}
+        self._forgotten.clear()
         decisions = [self._append(batch, touched, intent, now_ms) for intent in intents]
         saved, marked = self._heads.put(batch, touched)
         if not batch.is_empty():
@@ -93,6 +97,7 @@ class RocksMessageLog:
                 del head.devices[recalled]
             return decision
         touched[conversation] = head
+        decision.head = head
         device, n = decision.device, decision.n
         for entry in decision.entries:
             frame = _encode(entry)
@@ -101,6 +106,7 @@ class RocksMessageLog:
             forgotten = fold(head, entry, device, n)
             if forgotten is not None:
                 name, sent = forgotten
+                self._forgotten[conversation, name] = sent
                 batch.put(device_key(conversation, name), _encode(sent))
         return decision
 
@@ -120,7 +126,8 @@ class RocksMessageLog:
         device = f"{message.sender}/{message.device}"
         if device in head.devices or len(head.devices) < DEVICES_KEPT:
             return ""
-        sent = self._let_go(head.conversation, device)
+        sent = self._forgotten.get((head.conversation, device))
+        sent = sent or self._let_go(head.conversation, device)
         if sent is None:
             return ""
         head.devices[device] = sent
@@ -159,11 +166,19 @@ class RocksMessageLog:
         """What is on disk: the engine shows what it was given before that, the head does not."""
         head = self._heads.find(conversation)
         known = head.last - after if head is not None else 0
+        if known <= 0:
+            return iter(())
         return self._engine.records(conversation, after, min(limit, known))
 
-    def mark_read(self, conversation: int, *, agent: bool, seq: int) -> tuple[int, int] | None:
+    async def advanced(self, known: Mapping[int, int]) -> dict[int, int]:
+        """See `MessageLog.advanced`."""
+        heads = {c: self._heads.find(c) for c in known}
+        self._heads.evict()
+        return {c: h.last for c, h in heads.items() if h is not None and h.last > known[c]}
+
+    async def mark_read(self, marks: Sequence[ReadMark]) -> dict[int, tuple[int, int]]:
         """See `MessageLog.mark_read`."""
-        return self._heads.mark_read(conversation, agent=agent, seq=seq)
+        return self._heads.mark_read(marks)
 
     async def flush_reads(self) -> None:
         """See `MessageLog.flush_reads`."""
@@ -179,9 +194,9 @@ class RocksMessageLog:
             # This call comes every second: the log gets well, or is known to be ill, by itself.
             await self._engine.mend()
 
-    def marked(self, role: Role) -> list[int]:
+    async def marked(self, role: Role, after: int = 0, limit: int = MARKS_AT_ONCE) -> list[int]:
         """See `MessageLog.marked`."""
-        return list(self._heads.marks[role])
+        return nsmallest(limit, (c for c in self._heads.marks[role] if c > after))
 
     async def clear(self, role: Role, seen: Iterable[tuple[int, int]]) -> None:
         """See `MessageLog.clear`."""

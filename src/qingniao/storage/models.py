@@ -4,7 +4,8 @@ Rule: every table here is what the migrations add up to (a test compares the two
 that SQLite and PostgreSQL both have are used. Times are milliseconds since 1970-01-01 UTC.
 """
 
-from typing import Final
+from collections.abc import Callable
+from typing import Any, Final
 
 from sqlalchemy import (
     JSON,
@@ -15,15 +16,24 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     Integer,
+    LargeBinary,
     MetaData,
     PrimaryKeyConstraint,
     String,
     Table,
     Text,
+    TypeDecorator,
 )
+from sqlalchemy.engine import Dialect
 
 __all__ = [
     "alembic_version",
+    "arrivals",
+    "blob_pieces",
+    "blobs",
+    "bot_secrets",
+    "bot_usage",
+    "bots",
     "conversations",
     "counters",
     "cursors",
@@ -33,8 +43,10 @@ __all__ = [
     "metadata",
     "rollups",
     "sessions",
+    "signing_keys",
     "site",
     "users",
+    "versions",
     "visitors",
 ]
 
@@ -48,6 +60,46 @@ metadata: Final = MetaData(
     }
 )
 
+_Bind = Callable[[Any], Any]
+
+
+def _fitting(limit: int | None) -> _Bind:
+    """PostgreSQL refuses what SQLite takes: a NUL in a text, and more than the column holds. What
+    people write is checked where it comes in; what gets here all the same must not make a
+    projection fail for ever, so it is cut."""
+
+    def fit(value: Any) -> Any:
+        if not isinstance(value, str):
+            return value
+        return (value.replace("\0", "") if "\0" in value else value)[:limit]
+
+    return fit
+
+
+class _Word(TypeDecorator[str]):
+    """A text with a limit."""
+
+    impl = String
+    cache_ok = True
+
+    def __init__(self, length: int) -> None:
+        super().__init__(length)
+        self._limit = length
+
+    def bind_processor(self, dialect: Dialect) -> _Bind | None:
+        return _fitting(self._limit) if dialect.name == "postgresql" else None
+
+
+class _Words(TypeDecorator[str]):
+    """A text without one."""
+
+    impl = Text
+    cache_ok = True
+
+    def bind_processor(self, dialect: Dialect) -> _Bind | None:
+        return _fitting(None) if dialect.name == "postgresql" else None
+
+
 # SQLite numbers rows by itself only if the key's type is exactly INTEGER.
 _Number: Final = BigInteger().with_variant(Integer(), "sqlite")
 
@@ -55,11 +107,11 @@ users: Final = Table(
     "users",
     metadata,
     Column("id", _Number, primary_key=True),
-    Column("login", String(64), nullable=False, unique=True),
-    Column("name", String(64), nullable=False),
-    Column("role", String(16), nullable=False),
-    Column("password", String(256), nullable=False),
-    Column("locale", String(16), nullable=False),
+    Column("login", _Word(64), nullable=False, unique=True),
+    Column("name", _Word(64), nullable=False),
+    Column("role", _Word(16), nullable=False),
+    Column("password", _Word(256), nullable=False),
+    Column("locale", _Word(16), nullable=False),
     Column("accepting", Boolean, nullable=False),
     Column("must_change_password", Boolean, nullable=False),
     Column("disabled", Boolean, nullable=False),
@@ -69,30 +121,30 @@ users: Final = Table(
 sessions: Final = Table(
     "sessions",
     metadata,
-    Column("id", String(32), primary_key=True),
-    Column("token_hash", String(64), nullable=False, unique=True),
+    Column("id", _Word(32), primary_key=True),
+    Column("token_hash", _Word(64), nullable=False, unique=True),
     Column("user", _Number, ForeignKey("users.id", ondelete="CASCADE"), nullable=False, index=True),
     Column("created", BigInteger, nullable=False),
     Column("last_seen", BigInteger, nullable=False, index=True),
     Column("expires", BigInteger, nullable=False),
-    Column("user_agent", String(256), nullable=False),
+    Column("user_agent", _Word(256), nullable=False),
 )
 
 visitors: Final = Table(
     "visitors",
     metadata,
-    Column("id", String(32), primary_key=True),
+    Column("id", _Word(32), primary_key=True),
     Column("conversation", BigInteger, nullable=False, index=True),
-    Column("name", String(64), nullable=False),
-    Column("phone", String(32), nullable=False),
-    Column("email", String(128), nullable=False),
-    Column("note", Text, nullable=False),
+    Column("name", _Word(64), nullable=False),
+    Column("phone", _Word(32), nullable=False),
+    Column("email", _Word(128), nullable=False),
+    Column("note", _Words, nullable=False),
     Column("tags", JSON, nullable=False),
-    Column("locale", String(16), nullable=False),
-    Column("page", String(1024), nullable=False),
-    Column("title", String(256), nullable=False),
-    Column("referrer", String(1024), nullable=False),
-    Column("browser", String(256), nullable=False),
+    Column("locale", _Word(16), nullable=False),
+    Column("page", _Word(1024), nullable=False),
+    Column("title", _Word(256), nullable=False),
+    Column("referrer", _Word(1024), nullable=False),
+    Column("browser", _Word(256), nullable=False),
     Column("first_seen", BigInteger, nullable=False),
     Column("last_seen", BigInteger, nullable=False),
 )
@@ -101,17 +153,17 @@ conversations: Final = Table(
     "conversations",
     metadata,
     Column("id", _Number, primary_key=True, autoincrement=False),
-    Column("visitor", String(32), nullable=False),
-    Column("visitor_name", String(64), nullable=False),
-    Column("status", String(16), nullable=False),
+    Column("visitor", _Word(32), nullable=False),
+    Column("visitor_name", _Word(64), nullable=False),
+    Column("status", _Word(16), nullable=False),
     Column("assignee", BigInteger, nullable=False),
     Column("last", BigInteger, nullable=False),
     Column("session", BigInteger, nullable=False),
     Column("time", BigInteger, nullable=False),
     Column("since", BigInteger, nullable=False),
-    Column("preview", Text, nullable=False),
-    Column("sender", String(32), nullable=False),
-    Column("why", String(64), nullable=False),
+    Column("preview", _Words, nullable=False),
+    Column("sender", _Word(32), nullable=False),
+    Column("why", _Word(64), nullable=False),
     Column("read_visitor", BigInteger, nullable=False),
     Column("read_agent", BigInteger, nullable=False),
     Index("ix_conversations_all", "time", "id"),
@@ -122,69 +174,152 @@ conversations: Final = Table(
 counters: Final = Table(
     "counters",
     metadata,
-    Column("name", String(32), primary_key=True),
+    Column("name", _Word(32), primary_key=True),
     Column("next", BigInteger, nullable=False),
 )
 
 cursors: Final = Table(
     "cursors",
     metadata,
-    Column("name", String(64), primary_key=True),
+    Column("name", _Word(64), primary_key=True),
     Column("position", BigInteger, nullable=False),
 )
 
 site: Final = Table(
     "site",
     metadata,
-    Column("key", String(32), primary_key=True),
+    Column("key", _Word(32), primary_key=True),
     Column("value", JSON, nullable=False),
 )
 
 knowledge: Final = Table(
     "knowledge",
     metadata,
-    Column("id", String(64), primary_key=True),
-    Column("title", String(256), nullable=False),
-    Column("question", Text, nullable=False),
+    Column("id", _Word(64), primary_key=True),
+    Column("title", _Word(256), nullable=False),
+    Column("question", _Words, nullable=False),
     Column("alternatives", JSON, nullable=False),
-    Column("answer", Text, nullable=False),
-    Column("category", String(64), nullable=False),
+    Column("answer", _Words, nullable=False),
+    Column("category", _Word(64), nullable=False),
     Column("updated", BigInteger, nullable=False, index=True),
 )
 
 flows: Final = Table(
     "flows",
     metadata,
-    Column("id", String(64), primary_key=True),
+    Column("id", _Word(64), primary_key=True),
     Column("version", Integer, primary_key=True),
-    Column("name", String(128), nullable=False),
-    Column("status", String(16), nullable=False, index=True),
+    Column("name", _Word(128), nullable=False),
+    Column("status", _Word(16), nullable=False, index=True),
     Column("graph", JSON, nullable=False),
     Column("updated", BigInteger, nullable=False),
+)
+
+bots: Final = Table(
+    "bots",
+    metadata,
+    Column("id", _Word(64), primary_key=True),
+    Column("version", Integer, primary_key=True),
+    Column("kind", _Word(16), nullable=False),
+    Column("name", _Word(128), nullable=False),
+    Column("status", _Word(16), nullable=False, index=True),
+    Column("settings", JSON, nullable=False),
+    Column("policy", JSON, nullable=False),
+    Column("note", _Word(256), nullable=False),
+    Column("updated", BigInteger, nullable=False),
+)
+
+bot_secrets: Final = Table(
+    "bot_secrets",
+    metadata,
+    Column("bot", _Word(64), primary_key=True),
+    Column("origin", _Word(256), primary_key=True),
+    Column("field", _Word(32), primary_key=True),
+    Column("sealed", _Words, nullable=False),
+    Column("updated", BigInteger, nullable=False),
+)
+
+bot_usage: Final = Table(
+    "bot_usage",
+    metadata,
+    Column("bot", _Word(64), primary_key=True),
+    Column("period", BigInteger, primary_key=True),
+    Column("tokens", BigInteger, nullable=False),
+    Column("cost", Float, nullable=False),
+    Column("replies", BigInteger, nullable=False),
 )
 
 rollups: Final = Table(
     "rollups",
     metadata,
     Column("hour", BigInteger, primary_key=True),
-    Column("metric", String(64), primary_key=True),
-    Column("label", String(64), primary_key=True),
+    Column("metric", _Word(64), primary_key=True),
+    Column("label", _Word(64), primary_key=True),
     Column("value", Float, nullable=False),
 )
 
 files: Final = Table(
     "files",
     metadata,
-    Column("id", String(32), primary_key=True),
-    Column("name", String(256), nullable=False),
+    Column("id", _Word(32), primary_key=True),
+    Column("name", _Word(256), nullable=False),
     Column("size", BigInteger, nullable=False),
-    Column("mime", String(128), nullable=False),
+    Column("mime", _Word(128), nullable=False),
     Column("width", Integer, nullable=False),
     Column("height", Integer, nullable=False),
-    Column("owner", String(64), nullable=False, index=True),
+    Column("owner", _Word(64), nullable=False, index=True),
     Column("created", BigInteger, nullable=False),
-    Column("sha256", String(64), nullable=False),
-    Column("path", String(256), nullable=False),
+    Column("sha256", _Word(64), nullable=False),
+    Column("path", _Word(256), nullable=False),
+)
+
+blobs: Final = Table(
+    "blobs",
+    metadata,
+    Column("path", _Word(512), primary_key=True),
+    Column("size", BigInteger, nullable=False),
+    Column("sha256", _Word(64), nullable=False),
+)
+
+blob_pieces: Final = Table(
+    "blob_pieces",
+    metadata,
+    Column("path", _Word(512), primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("data", LargeBinary, nullable=False),
+)
+
+arrivals: Final = Table(
+    "arrivals",
+    metadata,
+    Column("visitor", _Word(32), primary_key=True),
+    Column("conversation", BigInteger, nullable=False),
+    Column("at", BigInteger, nullable=False, index=True),
+    Column("locale", _Word(16), nullable=False),
+    Column("page", _Word(1024), nullable=False),
+    Column("title", _Word(256), nullable=False),
+    Column("referrer", _Word(1024), nullable=False),
+    Column("browser", _Word(256), nullable=False),
+)
+
+versions: Final = Table(
+    "versions",
+    metadata,
+    Column("name", _Word(64), primary_key=True),
+    Column("version", _Word(64), nullable=False),
+    Column("source", _Word(64), nullable=False),
+    Column("built", _Word(64), nullable=False),
+    Column("sha256", _Word(64), nullable=False),
+    Column("builder", _Word(64), nullable=False),
+    Column("builds_until", BigInteger, nullable=False),
+)
+
+signing_keys: Final = Table(
+    "signing_keys",
+    metadata,
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("key", _Word(64), nullable=False),
+    Column("created", BigInteger, nullable=False),
 )
 
 # Alembic's own table, known to us so that a start need not load Alembic to read one word.

@@ -1,12 +1,13 @@
 """Sums per hour for reports.
 
-Rule: adding is commutative, so that late facts land in their own hour.
-The worker that adds keeps its position with `Cursors`; a repeat would count twice.
+Rule: adding is commutative, so that late facts land in their own hour. What is added is added in
+the transaction that moves the adder's position on (`ConversationIndex.project`); a repeat would
+count twice.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 
-import msgspec
 from msgspec import Struct
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -60,9 +61,17 @@ async def add_within(connection: AsyncConnection, amounts: Sequence[Rollup]) -> 
     """Add to the sums as a part of the caller's transaction."""
     if not amounts:
         return
+    sums: Counter[tuple[int, str, str]] = Counter()
+    for amount in amounts:
+        sums[amount.hour, amount.metric, amount.label] += amount.value  # type: ignore[assignment]
     statement = upsert(connection, rollups)
     statement = statement.on_conflict_do_update(
         index_elements=[rollups.c.hour, rollups.c.metric, rollups.c.label],
         set_={"value": rollups.c.value + statement.excluded.value},
     )
-    await connection.execute(statement, [msgspec.structs.asdict(amount) for amount in amounts])
+    # In one order: two who add to the same sums must not wait for each other crosswise.
+    values = [
+        {"hour": hour, "metric": metric, "label": label, "value": value}
+        for (hour, metric, label), value in sorted(sums.items())
+    ]
+    await connection.execute(statement, values)

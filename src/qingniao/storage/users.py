@@ -9,13 +9,14 @@ from typing import Any
 
 from sqlalchemy import Row, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from qingniao.storage.database import Database
 from qingniao.storage.errors import Taken
 from qingniao.storage.models import sessions, users
 from qingniao.storage.rows import Locale, Role, SessionRow, User
 
-__all__ = ["Sessions", "Users", "folded"]
+__all__ = ["Sessions", "Users", "add_within", "count_within", "folded"]
 
 _USER = [users.c[name] for name in User.__struct_fields__]
 _SESSION = [sessions.c[name] for name in SessionRow.__struct_fields__]
@@ -54,7 +55,7 @@ class Users:
     async def count(self) -> int:
         """How many accounts there are."""
         async with self._database.read() as connection:
-            return int(await connection.scalar(select(func.count()).select_from(users)) or 0)
+            return await count_within(connection)
 
     async def add(
         self,
@@ -68,23 +69,17 @@ class Users:
         must_change_password: bool = True,
     ) -> User:
         """A new account that accepts conversations. Raises `Taken` if the login is in use."""
-        values = {
-            "login": folded(login),
-            "name": name,
-            "role": role,
-            "password": password_hash,
-            "locale": locale,
-            "accepting": True,
-            "must_change_password": must_change_password,
-            "disabled": False,
-            "created": now_ms,
-        }
         async with self._database.write() as connection:
-            try:
-                result = await connection.execute(insert(users).returning(*_USER), values)
-            except IntegrityError as exc:
-                raise Taken("This login is taken.") from exc
-            return _user(result.one())
+            return await add_within(
+                connection,
+                login=login,
+                name=name,
+                role=role,
+                password_hash=password_hash,
+                now_ms=now_ms,
+                locale=locale,
+                must_change_password=must_change_password,
+            )
 
     async def change(
         self,
@@ -170,6 +165,41 @@ class Sessions:
         )
         async with self._database.write() as connection:
             return [str(row[0]) for row in await connection.execute(statement)]
+
+
+async def count_within(connection: AsyncConnection) -> int:
+    """How many accounts the caller's transaction sees."""
+    return int(await connection.scalar(select(func.count()).select_from(users)) or 0)
+
+
+async def add_within(
+    connection: AsyncConnection,
+    *,
+    login: str,
+    name: str,
+    role: Role,
+    password_hash: str,
+    now_ms: int,
+    locale: Locale = "zh-CN",
+    must_change_password: bool = True,
+) -> User:
+    """`Users.add` as a part of the caller's transaction, which must end when it raises."""
+    values = {
+        "login": folded(login),
+        "name": name,
+        "role": role,
+        "password": password_hash,
+        "locale": locale,
+        "accepting": True,
+        "must_change_password": must_change_password,
+        "disabled": False,
+        "created": now_ms,
+    }
+    try:
+        result = await connection.execute(insert(users).returning(*_USER), values)
+    except IntegrityError as exc:
+        raise Taken("This login is taken.") from exc
+    return _user(result.one())
 
 
 def _user(row: Row[Any] | Sequence[Any]) -> User:

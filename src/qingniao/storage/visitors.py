@@ -1,19 +1,23 @@
 """Visitors: those on record, and those who have only opened a page.
 
-An opened page costs no disk write. `Arrivals` remembers it in memory (bounded, `drop_oldest`); the
-row is written when the visitor's conversation is projected for the first time or an agent writes
-something down. Rule: what a restart or an overflow forgets is only the page somebody stood on
-without a word; their token stays valid.
+In one process an opened page costs no disk write: `Arrivals` remembers it in memory (bounded,
+`drop_oldest`). Where several processes share the database, who hears of a page is not who needs to
+know it, so arrivals are written to a table of their own and kept for a day (`arrivals.py`). Either
+way the visitor's row is written when the conversation is projected for the first time or an agent
+writes something down. Rule: what is forgotten is only the page somebody stood on without a word;
+a token carries all that is needed to come in, with any process.
 """
 
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
+from itertools import islice
 from typing import Any, Final
 
 import msgspec
-from sqlalchemy import Row, select, update
+from sqlalchemy import Row, bindparam, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from qingniao.storage.arrivals import WrittenArrivals
 from qingniao.storage.database import Database, upsert
 from qingniao.storage.models import visitors
 from qingniao.storage.rows import Arrival, IndexRow, Visitor
@@ -44,6 +48,10 @@ class Arrivals:
         """What is remembered and not yet on record."""
         return self._recent.get(visitor)
 
+    def oldest(self, limit: int) -> list[Arrival]:
+        """Up to `limit` of them, the longest silent first."""
+        return list(islice(self._recent.values(), limit))
+
     def recorded(self, arrival: Arrival) -> None:
         """It is on disk now. A newer arrival of the same visitor stays."""
         if self._recent.get(arrival.visitor) is arrival:
@@ -51,17 +59,25 @@ class Arrivals:
 
 
 class Visitors:
-    """The visitors on record, completed by what `Arrivals` still remembers."""
+    """The visitors on record, completed by where they were seen since."""
 
     def __init__(self, database: Database, arrivals: Arrivals) -> None:
         self._database = database
         self.arrivals = arrivals
+        self._written = WrittenArrivals(database) if database.is_shared else None
+
+    async def arrived(self, arrival: Arrival) -> None:
+        """A page was opened. When this returns, every process can know it; or the database is
+        slow, and will know it with the next arrival. Never raises."""
+        self.arrivals.note(arrival)
+        if self._written is not None:
+            await self._written.settle(arrival, self.arrivals)
 
     async def get(self, visitor: str) -> Visitor | None:
         """Somebody on record or remembered; `None` for anybody else."""
         async with self._database.read() as connection:
             found = await _stored(connection, visitor)
-        arrival = self.arrivals.get(visitor)
+            arrival = (await self._seen(connection, [visitor])).get(visitor)
         if arrival is None:
             return found
         return _arrived(found or _newcomer(arrival), arrival)
@@ -70,11 +86,10 @@ class Visitors:
         self, visitor: str, changes: Mapping[str, Any], *, conversation: int, now_ms: int
     ) -> Visitor:
         """Write down what is given (fields of `Visitor`), making the row if there is none."""
-        arrival = self.arrivals.get(visitor) or Arrival(
-            visitor=visitor, conversation=conversation, at=now_ms
-        )
+        unseen = Arrival(visitor=visitor, conversation=conversation, at=now_ms)
         async with self._database.write() as connection:
-            await _insert(connection, [_newcomer(arrival)])
+            seen = await self._seen(connection, [visitor])
+            await _insert(connection, [_newcomer(seen.get(visitor, unseen))])
             if changes:
                 values = dict(changes)
                 if "tags" in values:
@@ -91,8 +106,9 @@ class Visitors:
 
         The answer goes to `arrivals.recorded`, each, once the transaction is committed.
         """
-        arrivals = [found for row in rows if (found := self.arrivals.get(row.visitor))]
-        known = {arrival.visitor for arrival in arrivals}
+        seen = await self._seen(connection, [row.visitor for row in rows])
+        # In one order: two who write the same rows must not wait for each other crosswise.
+        arrivals = [seen[visitor] for visitor in sorted(seen)]
         newcomers = [_newcomer(arrival) for arrival in arrivals]
         newcomers += [
             Visitor(
@@ -103,18 +119,48 @@ class Visitors:
                 last_seen=row.time,
             )
             for row in rows
-            if row.visitor and row.visitor not in known
+            if row.visitor and row.visitor not in seen
         ]
         if newcomers:
-            await _insert(connection, newcomers)
-        for arrival in arrivals:
-            values = {name: text for name in _FROM_PAGE if (text := getattr(arrival, name))}
-            await connection.execute(
-                update(visitors)
-                .where(visitors.c.id == arrival.visitor)
-                .values(values | {"last_seen": arrival.at})
-            )
+            await _insert(connection, sorted(newcomers, key=lambda visitor: visitor.id))
+        if arrivals:
+            await connection.execute(_SEEN_AGAIN, [_parameters(one) for one in arrivals])
+            if self._written is not None:
+                await self._written.forget(connection, arrivals)
         return arrivals
+
+    async def _seen(
+        self, connection: AsyncConnection, names: Sequence[str]
+    ) -> Mapping[str, Arrival]:
+        """Where these were seen last, if it is not in their rows yet."""
+        if self._written is not None:
+            return await self._written.of(connection, names)
+        return {name: found for name in names if (found := self.arrivals.get(name))}
+
+
+_SEEN_AGAIN: Final = (
+    update(visitors)
+    .where(visitors.c.id == bindparam("visitor"))
+    .values(
+        {
+            "last_seen": bindparam("at"),
+            # What was not told this time stays as it was.
+            **{
+                name: func.coalesce(
+                    func.nullif(bindparam(f"new_{name}", type_=visitors.c[name].type), ""),
+                    visitors.c[name],
+                )
+                for name in _FROM_PAGE
+            },
+        }
+    )
+)
+"""One statement for all: a day has a hundred thousand arrivals."""
+
+
+def _parameters(arrival: Arrival) -> dict[str, Any]:
+    told = {f"new_{name}": getattr(arrival, name) for name in _FROM_PAGE}
+    return {"visitor": arrival.visitor, "at": arrival.at} | told
 
 
 async def _stored(connection: AsyncConnection, visitor: str) -> Visitor | None:

@@ -13,11 +13,11 @@ from typing import Any, Final
 from msgspec import Struct
 
 from qingniao.protocol.frames import EntryType
-from qingniao.replay.house import Api, OwnServer
+from qingniao.replay.house import Api
 from qingniao.testing.history import violations
 from qingniao.testing.outcomes import bot_violations
 from qingniao.testing.seat import Record, Seat, history_of, until
-from qingniao.testing.servers import hire
+from qingniao.testing.servers import Reachable, hire
 
 __all__ = ["Load", "Outcome", "Size"]
 
@@ -83,7 +83,7 @@ class Load:
         return sum(seat.acked for seat in self.seats)
 
     @contextlib.asynccontextmanager
-    async def open(self, server: OwnServer, url: str = "") -> AsyncIterator[None]:
+    async def open(self, server: Reachable, url: str = "") -> AsyncIterator[None]:
         """Bring everybody in, by `url` if the way there is not the server's own, and give people
         their conversations."""
         url = url or server.url
@@ -193,7 +193,7 @@ class Load:
             if conversation not in self.owned:
                 await until(lambda c=conversation, s=seat: is_settled(c, s), _SETTLED_S)  # type: ignore[misc]
 
-    async def outcome(self, server: OwnServer, **figures: float) -> Outcome:
+    async def outcome(self, server: Reachable, **figures: float) -> Outcome:
         """Read every conversation as an agent and as its visitor, on devices that are new, and
         compare. Nobody talks any more."""
         found: list[str] = []

@@ -20,8 +20,8 @@ from qingniao.errors import StartError
 from qingniao.replay.house import Api, OwnServer
 
 __all__ = [
-    "LOADED", "Furnished", "Servers", "Start", "furnish", "health", "hire", "metric", "pid_of",
-    "resident_bytes", "send_signal", "stop_hard",
+    "LOADED", "Furnished", "Reachable", "Servers", "Start", "furnish", "health", "hire", "metric",
+    "pid_of", "resident_bytes", "send_signal", "stop_hard",
 ]  # fmt: skip
 
 _SETTINGS: Final = {
@@ -45,6 +45,14 @@ class Furnished(Struct, frozen=True):
 
     data: Path
     password: str
+
+
+class Reachable(Protocol):
+    """Somewhere to talk: one process, or many behind one address."""
+
+    url: str
+    password: str
+    """The administrator's one-time password, which nobody has used yet."""
 
 
 class Start(Protocol):
@@ -107,7 +115,7 @@ def pid_of(server: OwnServer) -> int:
     return server.process.pid
 
 
-async def hire(server: OwnServer, count: int) -> list[Api]:
+async def hire(server: Reachable, count: int) -> list[Api]:
     """New agents, signed in. They take nothing by themselves. Changes the one-time password."""
     admin = Api(server.url)
     await admin.sign_in("admin", server.password, _PASSWORD)

@@ -12,11 +12,11 @@ from typing import Final
 
 from msgspec import Struct
 
-from qingniao.bus.base import Attendance, Fanout, News, Presence, Published, Returned, Whisper
+from qingniao.bus.base import Attendance, Fanout, Gap, Moved, Presence, Published, Returned, Whisper
 from qingniao.chat.head import Head
 from qingniao.chat.intake import Decision, Intent, Move
 from qingniao.chat.lifecycle import Event, Status, Why
-from qingniao.chat.ports import MessageLog, Role
+from qingniao.chat.ports import MARKS_AT_ONCE, MessageLog, Role
 from qingniao.clock import Clock
 from qingniao.errors import Busy, StorageError
 from qingniao.log import get_logger
@@ -80,17 +80,16 @@ class AssignmentWorker:
         self._last_given = 0
         self._told: dict[int, tuple[int, bool]] = {}
         self._moved: set[int] = set()
+        self._missed = True
         self._wake = asyncio.Event()
 
     async def run(self) -> None:
         """Assign until cancelled."""
         stop = self._fanout.subscribe(self._hear)
         try:
-            # The list may be behind the log: what it has not seen yet is looked at there.
-            listed = await self._assigned()
-            self._moved |= {*listed, *self._message_log.marked(Role.INDEX)}
             while True:
                 try:
+                    await self._look_around()
                     await self.tick()
                 except (StorageError, Busy) as exc:
                     _log.warning("assignment_waits", reason=str(exc))
@@ -103,9 +102,21 @@ class AssignmentWorker:
         finally:
             stop()
 
+    async def _look_around(self) -> None:
+        """At the start, and when the bus lost something: any conversation may have moved."""
+        if not self._missed:
+            return
+        # The list may be behind the log: what it has not seen yet is looked at there.
+        listed = await self._assigned()
+        self._moved |= {*listed, *self._open, *await self._all_marked(Role.INDEX)}
+        self._missed = False
+
     def _hear(self, item: Published) -> None:
-        if type(item) is News and item.moved:
+        if type(item) is Moved:
             self._moved.add(item.conversation)
+            self._wake.set()
+        elif type(item) is Gap:
+            self._missed = True
             self._wake.set()
         elif type(item) is Attendance:
             self._wake.set()
@@ -138,7 +149,7 @@ class AssignmentWorker:
             self._open.pop(head.conversation, None)
 
     async def _waiting(self) -> list[Head]:
-        marked = self._message_log.marked(Role.ASSIGNMENT)
+        marked = await self._all_marked(Role.ASSIGNMENT)
         heads = (await self._message_log.heads(marked)).values()
         done = [(h.conversation, h.last) for h in heads if h.status is not Status.WAITING]
         if done:
@@ -146,12 +157,21 @@ class AssignmentWorker:
         still = [head for head in heads if head.status is Status.WAITING]
         return sorted(still, key=lambda head: (head.since, head.conversation))
 
+    async def _all_marked(self, role: Role) -> list[int]:
+        marked: list[int] = []
+        while step := await self._message_log.marked(role, marked[-1] if marked else 0):
+            marked += step
+            if len(step) < MARKS_AT_ONCE:
+                break
+        return marked
+
     async def _present_agents(self) -> list[Agent]:
         agents = await self._agents()
+        online = await self._presence.online([f"a:{agent.id}" for agent in agents])
         now = self._clock()
         present = []
         for agent in agents:
-            if self._presence.is_online(f"a:{agent.id}"):
+            if f"a:{agent.id}" in online:
                 self._absent.pop(agent.id, None)
                 present.append(agent)
             else:

@@ -165,6 +165,8 @@ class Listener:
             options=done.options,
             partial=done.partial,
             took_ms=round(took_s * 1000),
+            version=done.version,
+            dialogue=done.remote,
         )
 
 

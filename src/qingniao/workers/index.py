@@ -15,6 +15,7 @@ from qingniao.chat.ports import MessageLog, Role
 from qingniao.errors import StorageError
 from qingniao.log import get_logger
 from qingniao.protocol.frames import Entry, EntryType
+from qingniao.storage.conversations import Counted
 from qingniao.storage.rollups import Rollup
 from qingniao.storage.rows import IndexRow
 
@@ -29,6 +30,7 @@ _READ: Final = 500
 _RETRY_S: Final = 1.0
 _TURN: Final = 500
 """Entries counted in one turn of the loop: about 2 ms."""
+_TRIES: Final = 3
 _BUSY_S: Final = 0.1
 _LAG_S: Final = 2.0
 """How long the list may lag behind while messages wait to be stored: they come first."""
@@ -44,8 +46,8 @@ class Index(Protocol):
         """Up to which `seq` each is projected."""
         ...
 
-    async def project(self, rows: Sequence[IndexRow], amounts: Sequence[Rollup] = ()) -> None:
-        """Rows and sums in one transaction."""
+    async def project(self, rows: Sequence[IndexRow], counted: Sequence[Counted] = ()) -> list[int]:
+        """Rows and sums in one transaction; the answer are those to be counted again."""
         ...
 
 
@@ -64,27 +66,23 @@ class IndexWorker:
         self._message_log = log
         self._queue = queue
         self._index = index
+        self._counted = 0
 
     async def run(self) -> None:
         """Project until cancelled."""
         while True:
-            batch = {await self._queue.take(Role.INDEX)}
-            await self._gather()
-            # The rest is taken without waiting: an empty queue ends the batch.
-            while len(batch) < _BATCH:
-                try:
-                    async with asyncio.timeout(0):
-                        batch.add(await self._queue.take(Role.INDEX))
-                except TimeoutError:
-                    break
+            batch = await self._queue.take(Role.INDEX, _BATCH)
             try:
                 await self.project(sorted(batch))
             except StorageError as exc:
                 _log.warning("index_behind", reason=str(exc), conversations=len(batch))
                 await asyncio.sleep(_RETRY_S)  # their marks remain: the sweeper brings them again
+            for conversation in batch:
+                self._queue.done(Role.INDEX, conversation)
+            await self._gather()
 
     async def _gather(self) -> None:
-        """Let changes gather, longer while there is more urgent work."""
+        """Let the next changes gather, longer while there is more urgent work."""
         await asyncio.sleep(_GATHER_S)
         lag_s = _GATHER_S
         while lag_s < _LAG_S and self._is_busy():
@@ -93,31 +91,41 @@ class IndexWorker:
 
     async def project(self, conversations: Sequence[int]) -> None:
         """Bring these rows up to date."""
-        heads = await self._message_log.heads(conversations)
-        rows = [row_of(head) for head in heads.values()]
-        known = await self._index.lasts(conversations)
+        todo = list(conversations)
+        for _ in range(_TRIES):
+            heads = await self._message_log.heads(todo)
+            rows = [row_of(head) for head in heads.values()]
+            known = await self._index.lasts(todo)
+            counted = [await self._count(row, known.get(row.id, 0)) for row in rows]
+            todo = await self._index.project(rows, counted)
+            done = [(row.id, row.last) for row in rows if row.id not in todo]
+            await self._message_log.clear(Role.INDEX, done)
+            if not todo:
+                return
+        # Others are at these all the time; the marks remain, and the sweeper brings them again.
+        _log.info("index_contended", conversations=len(todo))
+
+    async def _count(self, row: IndexRow, after: int) -> Counted:
+        """What happened in it since it was projected last."""
         sums: Counter[tuple[int, str, str]] = Counter()
-        counted = 0
-        for row in rows:
-            after = known.get(row.id, 0)
-            while after < row.last:
-                limit = min(_READ, row.last - after)
-                entries = await self._message_log.entries(row.id, after, limit)
-                if not entries:
-                    break
-                for entry in entries:
-                    add_amounts(entry, sums)
-                after = entries[-1].seq
-                counted += len(entries)
-                if counted >= _TURN:
-                    counted = 0
-                    await asyncio.sleep(0)  # a backlog must not hold up the sockets
-        amounts = [
+        at = after
+        while at < row.last:
+            limit = min(_READ, row.last - at)
+            entries = await self._message_log.entries(row.id, at, limit)
+            if not entries:
+                break
+            for entry in entries:
+                add_amounts(entry, sums)
+            at = entries[-1].seq
+            self._counted += len(entries)
+            if self._counted >= _TURN:
+                self._counted = 0
+                await asyncio.sleep(0)  # a backlog must not hold up the sockets
+        amounts = (
             Rollup(hour=hour, metric=metric, label=label, value=value)
             for (hour, metric, label), value in sums.items()
-        ]
-        await self._index.project(rows, amounts)
-        await self._message_log.clear(Role.INDEX, [(row.id, row.last) for row in rows])
+        )
+        return Counted(row.id, after, tuple(amounts))
 
 
 def row_of(head: Head) -> IndexRow:

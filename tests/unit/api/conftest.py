@@ -11,8 +11,13 @@ import pytest
 from qingniao.api.app import create_app
 from qingniao.api.services import Services
 from qingniao.auth import KeyRing, Passwords, RateLimit, Signer, SignInLimit
+from qingniao.auth.sealing import Sealer
+from qingniao.bots.kinds import make
+from qingniao.bus.memory import MemoryRateLimits, MemorySignInLimits
 from qingniao.chat.head import Head
-from qingniao.storage.blobs import FolderBlobs
+from qingniao.outgoing.client import Outgoing
+from qingniao.storage.blobs_folder import FolderBlobs
+from qingniao.storage.bots import Bots
 from qingniao.storage.conversations import ConversationIndex
 from qingniao.storage.database import Database
 from qingniao.storage.files import Files
@@ -41,6 +46,7 @@ class House:
     renamed: list[tuple[int, str]] = field(default_factory=list)
     signed_out: list[str] = field(default_factory=list)
     learnt: int = 0
+    released: int = 0
     status: str = "ok"
 
     def browser(self, address: str = "127.0.0.1", app: object = None) -> httpx.AsyncClient:
@@ -73,10 +79,10 @@ class House:
 
 class _Presence:
     def __init__(self) -> None:
-        self.online: set[str] = set()
+        self.here: set[str] = set()
 
-    def is_online(self, who: str) -> bool:
-        return who in self.online
+    async def online(self, whos: Iterable[str]) -> set[str]:
+        return self.here.intersection(whos)
 
 
 def _client(app: object, address: str = "127.0.0.1") -> httpx.AsyncClient:
@@ -85,7 +91,7 @@ def _client(app: object, address: str = "127.0.0.1") -> httpx.AsyncClient:
 
 
 @pytest.fixture
-async def house(tmp_path: Path) -> AsyncIterator[House]:
+async def house(tmp_path: Path, outgoing: Outgoing) -> AsyncIterator[House]:
     database = await Database.open(tmp_path / "house.db")
     # Cheap parameters: these tests are about who may, not about how hard a hash is.
     passwords = Passwords(memory_kib=64, passes=1)
@@ -107,6 +113,9 @@ async def house(tmp_path: Path) -> AsyncIterator[House]:
     async def rename(conversation: int, name: str) -> None:
         made.renamed.append((conversation, name))
 
+    def release() -> None:
+        made.released += 1
+
     def learn() -> None:
         made.learnt += 1
 
@@ -118,6 +127,9 @@ async def house(tmp_path: Path) -> AsyncIterator[House]:
         files=Files(database),
         knowledge=KnowledgeEntries(database),
         site=SiteSettings(database),
+        bots=Bots(database),
+        sealer=Sealer(keys),
+        build_bot=lambda row, secrets: make(row.kind, row.settings, secrets, outgoing, row.id),
         blobs=blobs,
         conversation_numbers=IdRange(Ids(database), "conversation"),
         passwords=passwords,
@@ -128,17 +140,18 @@ async def house(tmp_path: Path) -> AsyncIterator[House]:
         rename=rename,
         ready=lambda: made.status,
         metrics=lambda: b"qingniao_up 1\n",
-        sign_in_limit=SignInLimit(clock=clock),
-        visitor_limit=RateLimit(per_s=1, burst=5, clock=clock),
-        upload_limit=RateLimit(per_s=1, burst=30, clock=clock),
+        sign_in_limit=MemorySignInLimits(SignInLimit(clock=clock)),
+        visitor_limit=MemoryRateLimits(RateLimit(per_s=1, burst=5, clock=clock)),
+        upload_limit=MemoryRateLimits(RateLimit(per_s=1, burst=30, clock=clock)),
         version="1.2.3",
         web_root=web_root,
         file_bytes=100_000,
         on_signed_out=lambda _user, sessions: made.signed_out.extend(sessions),
+        on_bots_changed=release,
         on_knowledge_changed=learn,
     )
     client = _client(create_app(services))
-    made = House(services, tmp_path, client, furnished.password, online=presence.online)
+    made = House(services, tmp_path, client, furnished.password, online=presence.here)
     yield made
     await client.aclose()
     await database.close()

@@ -127,7 +127,9 @@ MEANING: dict[type[BotError], set[str]] = {
     BotOverQuota: {"provider_quota_exceeded", "rate_limit_error"},
     BotBusy: {"too_many_requests"},
     ConversationGone: {"conversation_completed"},
-    BotUnavailable: {"completion_request_error", "internal_server_error", "dataset_not_initialized"},
+    BotUnavailable: {
+        "completion_request_error", "internal_server_error", "dataset_not_initialized",
+    },
     QueryRejected: {
         "no_file_uploaded", "too_many_files", "filename_not_exists_error", "file_too_large",
         "unsupported_file_type", "file_access_denied",

@@ -237,7 +237,7 @@ async def test_unfollowed_conversation_is_silent(house: GatewayHouse) -> None:
     await agent.settled()
     await said(visitor, 2)
     assert await agent.settled() == []
-    assert 7 in house.hub._followers, "the visitor still follows"
+    assert 7 in house.hub.followers, "the visitor still follows"
 
 
 async def test_both_sides_resume_after_a_drop_without_loss_or_repeat(house: GatewayHouse) -> None:

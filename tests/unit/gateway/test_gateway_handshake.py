@@ -253,7 +253,7 @@ async def test_silent_connection_is_pinged_then_closed(build_house: Any) -> None
     assert await raw.next(Ping)
     house.hub.beat += 5
     assert await raw.closed() == Close.SILENT
-    await until(lambda: not house.presence.is_online("v:visitor-7"))
+    await until(lambda: not house.presence.is_here("v:visitor-7"))
 
 
 async def test_same_device_replaces_the_earlier_connection(house: GatewayHouse) -> None:
@@ -262,7 +262,7 @@ async def test_same_device_replaces_the_earlier_connection(house: GatewayHouse) 
     assert await earlier.closed() == Close.REPLACED
     await later.say(Send(7, 1, EntryType.TEXT, "在吗"))
     assert await later.next(Ack)
-    assert house.presence.is_online("v:visitor-7")
+    assert house.presence.is_here("v:visitor-7")
 
 
 async def test_other_devices_and_other_people_replace_nobody(house: GatewayHouse) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from gateway_house import until
 
-from qingniao.bus.base import News
+from qingniao.bus.base import Moved, News
 from qingniao.bus.memory import MemoryFanout, MemoryWorkQueue
 from qingniao.chat.head import Head, fold
 from qingniao.chat.intake import Decision, Intent, Message, Move, decide
@@ -29,7 +29,6 @@ class ScriptedLog:
         self.gate = asyncio.Event()
         self.gate.set()
         self.faults: list[Exception] = []
-        self.heads_fault: Exception | None = None
         self.events: list[str] = []
 
     async def commit(self, intents: Sequence[Intent], now_ms: int) -> list[Decision]:
@@ -45,15 +44,11 @@ class ScriptedLog:
             decision = decide(head, intent, now_ms)
             for entry in decision.entries:
                 fold(head, entry, decision.device, decision.n)
+                decision.head = head
                 decision.frames.append(MSGPACK.encode(entry))
             decisions.append(decision)
         self.events.append("stored")
         return decisions
-
-    async def heads(self, conversations: Any) -> dict[int, Head]:
-        if self.heads_fault is not None:
-            raise self.heads_fault
-        return {c: self.stored[c] for c in conversations}
 
 
 class Intake:
@@ -178,10 +173,15 @@ async def test_listener_that_breaks_does_not_end_the_intake(intake: Intake) -> N
     assert intake.pipeline.committed == 1
 
 
-async def test_store_that_cannot_be_read_costs_only_the_hint(intake: Intake) -> None:
-    intake.log.heads_fault = StorageError("The disk cannot be read.")
-    assert (await intake.pipeline.submit(text(1))).seq == 1
-    intake.log.heads_fault = None
+async def test_queue_that_breaks_costs_only_the_hint(
+    intake: Intake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def breaks(*_: Any) -> None:
+        raise ZeroDivisionError("a bug")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(intake.work, "put", breaks)
+        assert (await intake.pipeline.submit(text(1))).seq == 1
     assert (await intake.pipeline.submit(text(2))).seq == 2
     assert intake.work.depth(Role.AI) == 1
 
@@ -232,12 +232,13 @@ async def test_repeats_and_refusals_are_answered_and_told_to_nobody(intake: Inta
 async def test_news_carries_what_a_gateway_needs(intake: Intake) -> None:
     await intake.pipeline.submit(text(1))
     await intake.pipeline.submit(Move(7, Event.HANDOFF, Why.RULE))
-    first, second = intake.told
+    first, second, third = intake.told
     assert (first.conversation, first.moved) == (7, False)
     (told,) = first.entries
     assert (told.seq, told.type, told.device) == (1, EntryType.TEXT, "v/d")
     assert second.moved
     assert second.entries[0].device == ""
+    assert third == Moved(7)
 
 
 async def test_workers_are_hinted_at_what_is_owed(intake: Intake) -> None:

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from gateway_house import until
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -164,7 +163,7 @@ async def test_nobody_online_leaves_them_waiting(office: Office) -> None:
     await office.waits(1)
     await office.worker.tick()
     assert await office.owners() == {}
-    assert office.log.marked(Role.ASSIGNMENT) == [1]
+    assert await office.log.marked(Role.ASSIGNMENT) == [1]
 
 
 async def test_each_has_one_owner_even_if_two_workers_run(office: Office) -> None:
@@ -185,7 +184,7 @@ async def test_visitor_who_was_taken_meanwhile_is_not_given_away(office: Office)
     await office.worker.tick()
     assert await office.owners() == {1: 9, 2: 1}
     await office.worker.tick()
-    assert office.log.marked(Role.ASSIGNMENT) == []
+    assert await office.log.marked(Role.ASSIGNMENT) == []
 
 
 async def test_taking_by_hand_counts_as_load(office: Office) -> None:
@@ -291,7 +290,9 @@ async def test_full_intake_only_delays(office: Office, monkeypatch: pytest.Monke
         office.pipeline, "offer", lambda *given: not next(refusals, False) and offer(*given)
     )
     task = asyncio.create_task(office.worker.run())
-    await until(lambda: not office.log.marked(Role.ASSIGNMENT))
+    async with asyncio.timeout(10):
+        while await office.log.marked(Role.ASSIGNMENT):
+            await asyncio.sleep(0.002)
     assert await office.owners() == {1: 1}
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)

@@ -68,6 +68,42 @@ async def test_conversations_are_handled_in_turn() -> None:
     assert work.ended == [3, 1, 2]
 
 
+async def test_drain_takes_nothing_more_and_waits_for_what_is_under_way() -> None:
+    work = Work()
+    gate = work.hold(1)
+    async with running(work) as dispatcher:
+        work.put(1)
+        await until(lambda: work.begun == [1])
+        draining = asyncio.create_task(dispatcher.drain(5))
+        await asyncio.sleep(0)
+        work.put(2)
+        gate.set()
+        await draining
+        assert work.ended == [1]
+        assert work.queue.depth(Role.AI) == 1, "the next worker's"
+
+
+async def test_drain_gives_up_at_its_deadline_and_the_owner_ends_what_is_late() -> None:
+    work = Work()
+    work.hold(1)
+    async with running(work) as dispatcher:
+        work.put(1)
+        await until(lambda: work.begun == [1])
+        await dispatcher.drain(0.01)
+        assert work.at_once == 1
+    assert work.at_once == 0 and work.ended == []
+
+
+async def test_idle_dispatcher_is_drained_and_cancelled_in_one_turn_of_the_loop() -> None:
+    dispatcher = Dispatcher(Role.AI, MemoryWorkQueue(), Work().handle, 4)
+    task = asyncio.create_task(dispatcher.run())
+    await asyncio.sleep(0)
+    await dispatcher.drain(1)
+    task.cancel()
+    _, late = await asyncio.wait([task], timeout=5)
+    assert not late and task.cancelled()
+
+
 async def test_many_are_handled_at_once_but_not_more_than_allowed() -> None:
     work = Work()
     gates = [work.hold(number) for number in range(1, 8)]
@@ -134,9 +170,12 @@ class Marks:
 
     def __init__(self, marks: dict[Role, list[int]]) -> None:
         self.marks = marks
+        self.faults: list[StorageError] = []
 
-    def marked(self, role: Role) -> list[int]:
-        return list(self.marks.get(role, []))
+    async def marked(self, role: Role, after: int = 0, limit: int = 500) -> list[int]:
+        if self.faults:
+            raise self.faults.pop()
+        return [c for c in self.marks.get(role, []) if c > after][:limit]
 
 
 async def test_what_is_marked_is_issued_again_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -145,9 +184,19 @@ async def test_what_is_marked_is_issued_again_at_once(monkeypatch: pytest.Monkey
     sweeper = Sweeper(marks, queue, [Role.AI, Role.INDEX])  # type: ignore[arg-type]
     task = asyncio.create_task(sweeper.run())
     await until(lambda: queue.depth(Role.AI) == 2 and queue.depth(Role.INDEX) == 1)
-    assert {await queue.take(Role.AI), await queue.take(Role.AI)} == {1, 2}
+    assert set(await queue.take(Role.AI, 5)) == {1, 2}
     marks.marks[Role.AI] = [2]
     await until(lambda: queue.depth(Role.AI) >= 1)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
+async def test_log_that_does_not_answer_is_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("qingniao.workers.dispatch._SWEEP_S", 0.01)
+    queue, marks = MemoryWorkQueue(), Marks({Role.AI: [1]})
+    marks.faults = [StorageError()]
+    task = asyncio.create_task(Sweeper(marks, queue, [Role.AI]).run())  # type: ignore[arg-type]
+    await until(lambda: queue.depth(Role.AI) == 1)
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
 
@@ -162,7 +211,7 @@ async def test_marks_that_never_go_do_not_keep_others_waiting(
     seen: set[int] = set()
     async with asyncio.timeout(5):
         while len(seen) < 95:
-            seen.add(await queue.take(Role.AI))
+            seen.update(await queue.take(Role.AI))
             assert queue.depth(Role.AI) <= 20
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)

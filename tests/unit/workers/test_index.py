@@ -14,8 +14,8 @@ from qingniao.chat.lifecycle import Event, Why
 from qingniao.chat.ports import Role
 from qingniao.errors import StorageError
 from qingniao.protocol.frames import EntryType
+from qingniao.storage.conversations import Counted
 from qingniao.storage.messages_rocksdb import RocksMessageLog
-from qingniao.storage.rollups import Rollup
 from qingniao.storage.rows import IndexRow
 from qingniao.workers.index import IndexWorker
 
@@ -35,15 +35,16 @@ class Rows:
     async def lasts(self, ids: Sequence[int]) -> dict[int, int]:
         return {id: self.rows[id].last for id in ids if id in self.rows}
 
-    async def project(self, rows: Sequence[IndexRow], amounts: Sequence[Rollup] = ()) -> None:
+    async def project(self, rows: Sequence[IndexRow], counted: Sequence[Counted] = ()) -> list[int]:
         await asyncio.sleep(0)
         if self.faults:
             self.faults -= 1
             raise StorageError("The database is locked.")
         self.writes += 1
         self.rows |= {row.id: row for row in rows}
-        for one in amounts:
+        for one in (amount for each in counted for amount in each.amounts):
             self.sums[one.hour, one.metric, one.label] += int(one.value)
+        return []
 
     def total(self, metric: str) -> int:
         return sum(value for (_, name, _), value in self.sums.items() if name == metric)
@@ -76,7 +77,7 @@ async def test_row_says_where_the_conversation_stands(analytics: Analytics) -> N
     row = analytics.rows.rows[7]
     assert (row.visitor, row.status, row.last, row.preview) == ("visitor-7", "waiting", 2, "退货")
     assert (row.why, row.since, row.time, row.sender) == ("angry", NOW + 5, NOW, "v")
-    assert analytics.log.marked(Role.INDEX) == []
+    assert await analytics.log.marked(Role.INDEX) == []
 
 
 async def test_everything_is_counted_once_in_its_own_hour(analytics: Analytics) -> None:
@@ -103,7 +104,7 @@ async def test_failed_write_counts_nothing_and_is_made_good(analytics: Analytics
     with pytest.raises(StorageError):
         await analytics.worker.project([7])
     assert analytics.rows.sums == {}
-    assert analytics.log.marked(Role.INDEX) == [7], "the sweeper brings it again"
+    assert await analytics.log.marked(Role.INDEX) == [7], "the sweeper brings it again"
     await analytics.worker.project([7])
     assert analytics.rows.total("messages") == 1
 

@@ -5,6 +5,7 @@ each comes from where it stands now. Rule: a list equals what `state` frames add
 moment between a message and its projection.
 """
 
+from collections.abc import Sequence
 from typing import Annotated
 
 import msgspec
@@ -42,7 +43,7 @@ async def list_conversations(
     page = await services.index.page(view, user=user, search=q.strip(), before=before, limit=limit)
     heads = await services.heads([row.id for row in page.rows])
     standing = [head for row in page.rows if (head := heads.get(row.id)) is not None]
-    shown = [_shown(services, head) for head in standing if _belongs(view, head, user)]
+    shown = await _shown(services, [head for head in standing if _belongs(view, head, user)])
     if view == "waiting":
         shown.sort(key=lambda item: (item.since, item.id))
     else:
@@ -60,12 +61,16 @@ async def get_conversation(conversation: FromPath[int], services: Here) -> Conve
     visitor = await services.visitors.get(head.visitor) or Visitor(
         id=head.visitor, conversation=conversation, name=head.visitor_name
     )
-    return ConversationView(_shown(services, head), visitor_info(visitor))
+    (shown,) = await _shown(services, [head])
+    return ConversationView(shown, visitor_info(visitor))
 
 
-def _shown(services: Services, head: Head) -> Conversation:
-    online = services.presence.is_online(f"v:{head.visitor}")
-    return msgspec.convert(summary(head, online=online), Conversation)
+async def _shown(services: Services, heads: Sequence[Head]) -> list[Conversation]:
+    online = await services.presence.online([f"v:{head.visitor}" for head in heads])
+    return [
+        msgspec.convert(summary(head, online=f"v:{head.visitor}" in online), Conversation)
+        for head in heads
+    ]
 
 
 def _belongs(view: View, head: Head, user: int) -> bool:

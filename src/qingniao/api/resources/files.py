@@ -66,7 +66,7 @@ async def known(connection: Connection, _handler: BaseRouteHandler) -> None:
 async def upload(request: Request[Any, Any, Any], services: Here) -> FileAnswer:
     """Store one file; the answer goes into a `file` entry."""
     owner: str = request.state["owner"]
-    wait_ms = services.upload_limit.take(owner)
+    wait_ms = await services.upload_limit.take(owner)
     if wait_ms:
         raise TooManyTries(wait_ms)
     if (request.content_length or 0) > services.file_bytes + 16 * 1024:
@@ -111,7 +111,8 @@ async def _receive(
     if kind is None:
         raise TypeNotAllowed
     file = secrets.token_urlsafe(16)
-    stored = await writer.commit(file)
+    # Two letters of it are a folder: no file system likes a million names in one.
+    stored = await writer.commit(f"{file[:2]}/{file}")
     return FileRow(
         id=file,
         name=safe_name(name, kind),

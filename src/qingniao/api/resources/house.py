@@ -17,7 +17,7 @@ async def healthz(services: Here) -> Response[Health]:
     """200 while messages can be taken and stored, 503 otherwise."""
     status = services.ready()
     return Response(
-        Health(status, services.version),
+        Health(status, services.version, list(services.degraded())),
         status_code=200 if status == "ok" else 503,
         headers={"Cache-Control": "no-store"},
     )

@@ -49,14 +49,14 @@ async def sign_in(
 ) -> Response[UserAnswer]:
     """Sign in; the answer sets the cookie."""
     address = address_of(request, services)
-    wait_ms = services.sign_in_limit.attempt(address, data.login)
+    wait_ms = await services.sign_in_limit.attempt(address, data.login)
     if wait_ms:
         raise TooManyTries(wait_ms)
     found = await services.users.credentials(data.login)
     user, stored = found if found is not None and not found[0].disabled else (None, None)
     if not await services.passwords.verify(stored, data.password) or user is None:
         raise WrongPassword
-    services.sign_in_limit.succeeded(address, data.login)
+    await services.sign_in_limit.succeeded(address, data.login)
     if stored is not None and services.passwords.needs_rehash(stored):
         fresh = await services.passwords.hash(data.password)
         await services.users.set_password(user.id, fresh, must_change=user.must_change_password)
@@ -97,13 +97,13 @@ async def change_password(
 ) -> UserAnswer:
     """Change one's own password; all other sessions of the account end."""
     address = address_of(request, services)
-    wait_ms = services.sign_in_limit.attempt(address, me.user.login)
+    wait_ms = await services.sign_in_limit.attempt(address, me.user.login)
     if wait_ms:
         raise TooManyTries(wait_ms)
     found = await services.users.credentials(me.user.login)
     if not await services.passwords.verify(found[1] if found else None, data.current):
         raise WrongPassword(field="current")
-    services.sign_in_limit.succeeded(address, me.user.login)
+    await services.sign_in_limit.succeeded(address, me.user.login)
     judge(data.new, login=me.user.login, field="new")
     if data.new == data.current:
         raise WeakPassword("The new password is the old one.", field="new")
@@ -130,7 +130,7 @@ async def change_myself(data: JSONBody[UserChange], me: Me, services: Here) -> U
         changes["name"] = changes["name"].strip()
     user = await services.users.change(me.user.id, **changes) or me.user
     if changes:
-        services.on_user_changed(user)
+        await services.on_user_changed(user)
     return UserAnswer(user_info(user))
 
 

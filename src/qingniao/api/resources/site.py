@@ -23,16 +23,18 @@ async def get_site(services: Here) -> SiteAnswer:
 @patch("/", guards=[admins])
 async def change_site(data: JSONBody[SiteChange], services: Here) -> SiteAnswer:
     """Change what is given; a map's other languages stay."""
-    held = await services.site.get()
     changes: dict[str, Any] = msgspec.to_builtins(data)
-    if "greeting" in changes:
-        changes["greeting"] = held.greeting | changes["greeting"]
-    if "quick" in changes:
-        quick = {locale: tuple(texts) for locale, texts in changes["quick"].items()}
-        changes["quick"] = held.quick | quick
-    changed = msgspec.structs.replace(held, **changes)
-    await services.site.put(changed)
-    return _answer(changed, services)
+
+    def change(held: Site) -> Site:
+        given = dict(changes)
+        if "greeting" in given:
+            given["greeting"] = held.greeting | given["greeting"]
+        if "quick" in given:
+            quick = {locale: tuple(texts) for locale, texts in given["quick"].items()}
+            given["quick"] = held.quick | quick
+        return msgspec.structs.replace(held, **given)
+
+    return _answer(await services.site.change(change), services)
 
 
 def _answer(site: Site, services: Services) -> SiteAnswer:

@@ -17,6 +17,8 @@ __all__ = ["router"]
 @get("/", guards=[admins])
 async def list_users(services: Here) -> UserList:
     """Everybody who can sign in."""
+    users = [user for user in await services.users.all() if not user.disabled]
+    online = await services.presence.online([f"a:{user.id}" for user in users])
     return UserList(
         [
             UserWithPresence(
@@ -27,10 +29,9 @@ async def list_users(services: Here) -> UserList:
                 locale=user.locale,
                 accepting=user.accepting,
                 must_change_password=user.must_change_password,
-                online=services.presence.is_online(f"a:{user.id}"),
+                online=f"a:{user.id}" in online,
             )
-            for user in await services.users.all()
-            if not user.disabled
+            for user in users
         ]
     )
 

@@ -41,7 +41,7 @@ async def let_in(
     data: JSONBody[NewVisitor], request: Request[Any, Any, Any], services: Here
 ) -> NewVisitorAnswer:
     """A token for a new visitor, or a fresh one for a visitor who has one. Needs no cookie."""
-    wait_ms = services.visitor_limit.take(network_of(address_of(request, services)))
+    wait_ms = await services.visitor_limit.take(network_of(address_of(request, services)))
     if wait_ms:
         raise TooManyTries(wait_ms)
     now = services.clock()
@@ -51,7 +51,7 @@ async def let_in(
     except BadToken:
         visitor = "".join(secrets.choice(_ALPHABET) for _ in range(_ID_CHARS))
         conversation = await services.conversation_numbers.take()
-    services.visitors.arrivals.note(
+    await services.visitors.arrived(
         Arrival(
             visitor=visitor,
             conversation=conversation,

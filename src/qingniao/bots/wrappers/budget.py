@@ -13,10 +13,13 @@ from msgspec import Struct
 
 from qingniao.bots.base import BotOverBudget, BotService, Done, Query, ReplyEvent, Usage
 from qingniao.bots.wrappers.base import Wrapper
+from qingniao.log import get_logger
 
 __all__ = ["DAY_S", "Budget", "Ledger", "MemoryLedger", "Spent"]
 
 DAY_S: Final = 86_400
+
+_log = get_logger("bots")
 
 
 class Spent(Struct, frozen=True, kw_only=True):
@@ -91,5 +94,11 @@ class Budget(Wrapper):
         async with aclosing(self._inner.reply(query)) as events:
             async for event in events:
                 if isinstance(event, Done):
-                    await self._ledger.add(self.name, period, event.usage)
+                    await self._add(period, event.usage)
                 yield event
+
+    async def _add(self, period: int, usage: Usage) -> None:
+        try:
+            await self._ledger.add(self.name, period, usage)
+        except Exception as exc:  # the answer is there; a sum that is short is the lesser evil
+            _log.error("usage_not_counted", exc=exc, bot=self.name)

@@ -1,0 +1,63 @@
+"""What all roles of a process stand on: the engines, the tables over them, the one way into a log.
+
+Owns what several rooms share; refuses to know what they do with it. Rule: nothing is opened here;
+whatever has to be closed is an engine.
+"""
+
+from typing import Final
+
+from qingniao.auth.sealing import Sealer
+from qingniao.clock import wall_ms
+from qingniao.config import Config
+from qingniao.metrics import Metrics
+from qingniao.outgoing.client import Outgoing
+from qingniao.outgoing.guard import Guard
+from qingniao.pipeline.pipeline import Pipeline
+from qingniao.runtime.bots import Shelf
+from qingniao.runtime.engines import Engines
+from qingniao.runtime.health import Health
+from qingniao.storage.bots import BotLedger, Bots
+from qingniao.storage.conversations import ConversationIndex
+from qingniao.storage.knowledge import KnowledgeEntries
+from qingniao.storage.users import Sessions, Users
+from qingniao.storage.visitors import Arrivals, Visitors
+
+__all__ = ["Foundation"]
+
+
+class Foundation:
+    """Made once in a process, before its rooms."""
+
+    def __init__(self, config: Config, engines: Engines) -> None:
+        self.config: Final = config
+        self.engines: Final = engines
+        self.pipeline = Pipeline(
+            engines.log, engines.bus.fanout, engines.bus.queue, wall_ms, config.pipeline
+        )
+        self.users = Users(engines.database)
+        self.sessions = Sessions(engines.database)
+        self.visitors = Visitors(engines.database, Arrivals())
+        self.index = ConversationIndex(engines.database, self.visitors)
+        self.knowledge = KnowledgeEntries(engines.database)
+        self.bots = Bots(engines.database)
+        self.sealer = Sealer(engines.keys)
+        self.outgoing = Outgoing(
+            Guard.of(config.outgoing.allow),
+            connections=config.outgoing.connections,
+            connections_each=config.outgoing.connections_each,
+        )
+        self.shelf = Shelf(self.bots, self.sealer, self.outgoing, BotLedger(engines.database))
+        self.health = Health(engines.log, engines.bus.degraded)
+        self.metrics = Metrics()
+        for readings in (self.pipeline.readings, self.health.readings, *engines.readings):
+            self.metrics.add(readings)
+
+    async def close(self) -> None:
+        """Break off what is asked of other machines."""
+        await self.shelf.close()
+        await self.outgoing.close()
+
+    def proxies(self) -> frozenset[str]:
+        """Addresses of proxies whose word about the caller is believed."""
+        written = self.config.api.trusted_proxies.split(",")
+        return frozenset(address.strip() for address in written if address.strip())

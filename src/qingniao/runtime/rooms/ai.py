@@ -1,0 +1,110 @@
+"""The AI role: visitors are answered. Owns the bots of this process and what they have learnt."""
+
+import asyncio
+from collections.abc import Coroutine, Iterable
+from typing import Final
+
+from qingniao.bots.base import BotMisconfigured, BotService
+from qingniao.bots.local import LocalBot
+from qingniao.bus.base import Gap, Published, Released
+from qingniao.chat.ports import Role
+from qingniao.knowledge.entries import Entry
+from qingniao.metrics import Reading
+from qingniao.runtime.answering import Answering
+from qingniao.runtime.foundation import Foundation
+from qingniao.runtime.learning import make_learning
+from qingniao.runtime.rooms.sweeping import own_sweeper
+from qingniao.storage.flows import Flows
+from qingniao.training import Built
+from qingniao.workers.senses import Mind
+
+__all__ = ["AIRoom"]
+
+_ENTRIES_AT_ONCE: Final = 500
+"""Of the knowledge base in one turn of the loop: about a millisecond."""
+
+
+class AIRoom:
+    """`Room` of the role `worker:ai`."""
+
+    def __init__(self, base: Foundation) -> None:
+        engines, bus = base.engines, base.engines.bus
+        self._fanout = bus.fanout
+        self._flows = Flows(engines.database)
+        self._knowledge = base.knowledge
+        self._flow_released = asyncio.Event()
+        self._mind = Mind()
+        self._bot: LocalBot | None = None
+        self._shelf = base.shelf
+        self._learning = make_learning(
+            base.config, engines.database, engines.blobs, self._entries, self._learnt
+        )
+        self._sweeper = own_sweeper(engines, Role.AI)
+        self._answering = Answering(
+            engines.log, base.pipeline, bus.fanout, bus.queue, visitors=base.visitors,
+            senses=self._mind, bot=self._find_bot, parallel=base.config.ai.parallel,
+        )  # fmt: skip
+
+    async def open(self) -> None:
+        """Learn what is to be known, and read the published flow."""
+        # First: what is released meanwhile is looked at afterwards.
+        self._fanout.subscribe(self._hear)
+        await self._learning.learn()
+        await self._answering.load_flow(self._flows)
+        await self._shelf.look()
+
+    def jobs(self) -> list[Coroutine[None, None, None]]:
+        """See `Room`."""
+        return [
+            self._answering.dispatcher.run(),
+            self._answering.keep_flow(self._flows, self._flow_released),
+            self._learning.run(),
+            self._shelf.run(),
+            self._sweeper.run(),
+        ]
+
+    def readings(self) -> Iterable[Reading]:
+        """See `Room`."""
+        return self._answering.dispatcher.readings()
+
+    async def drain(self, within_s: float) -> None:
+        """Answer those who are being answered; the others keep their mark."""
+        await self._answering.dispatcher.drain(within_s)
+
+    def _hear(self, item: Published) -> None:
+        """A hint that there is something new, or that one may have been lost."""
+        is_lost = type(item) is Gap and not item.conversations
+        what = item.what if type(item) is Released else ""
+        if is_lost or what == "knowledge":
+            self._learning.request()
+        if is_lost or what == "bots":
+            self._shelf.release()
+        if is_lost or what == "flow":
+            self._flow_released.set()
+
+    def _find_bot(self, bot: str) -> BotService:
+        if self._bot is not None and bot in ("", self._bot.name):
+            return self._bot
+        found = self._shelf.find(bot)
+        if found is None:
+            raise BotMisconfigured(f"There is no bot called {bot}.")
+        return found
+
+    def _learnt(self, learnt: Built) -> None:
+        self._mind.use(learnt)
+        if self._bot is None:
+            self._bot = LocalBot(learnt.retriever)
+        else:
+            self._bot.use(learnt.retriever)
+
+    async def _entries(self) -> list[Entry]:
+        entries = []
+        for number, row in enumerate(await self._knowledge.all(), 1):
+            entry = Entry(
+                id=row.id, title=row.title, question=row.question, answer=row.answer,
+                alternatives=row.alternatives, category=row.category,
+            )  # fmt: skip
+            entries.append(entry)
+            if number % _ENTRIES_AT_ONCE == 0:
+                await asyncio.sleep(0)
+        return entries

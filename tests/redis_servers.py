@@ -1,0 +1,39 @@
+"""Real Redis servers, each arrangement started once for a run (or xdist worker) that needs it.
+
+Rule: where none can be had the tests are skipped loudly; with `QINGNIAO_REQUIRE_ENGINES` or `CI`
+set they fail.
+"""
+
+import os
+from collections.abc import Iterator
+
+import pytest
+
+from qingniao.errors import StartError
+from qingniao.servers.redis import Cluster, RedisServers, Sentinels, Standalone
+
+
+def _served(kind: type[RedisServers]) -> Iterator[RedisServers]:
+    try:
+        servers = kind()
+    except StartError as exc:
+        if os.environ.get("QINGNIAO_REQUIRE_ENGINES") or os.environ.get("CI"):
+            pytest.fail(str(exc))
+        pytest.skip(str(exc))
+    with servers:
+        yield servers
+
+
+@pytest.fixture(scope="session")
+def redis_standalone() -> Iterator[RedisServers]:
+    yield from _served(Standalone)
+
+
+@pytest.fixture(scope="session")
+def redis_sentinels() -> Iterator[RedisServers]:
+    yield from _served(Sentinels)
+
+
+@pytest.fixture(scope="session")
+def redis_cluster() -> Iterator[RedisServers]:
+    yield from _served(Cluster)

@@ -1,0 +1,40 @@
+/** What the stories in real browsers share: the browser, and reading what a person could read. */
+
+import { env, stderr } from 'node:process';
+import { chromium } from 'playwright-core';
+
+export const NEW_PASSWORD = 'qing-cao-di-88-hao';
+export const log = (said) => stderr.write(`story: ${said}\n`);
+
+/** Chromium without anything that talks to others. */
+export function launch() {
+  return chromium.launch({
+    executablePath: env.CHROMIUM ?? '/usr/bin/chromium',
+    args: [
+      '--headless',
+      '--no-sandbox',
+      '--disable-gpu',
+      '--disable-quic',
+      '--no-first-run',
+      '--disable-background-networking',
+      '--disable-component-update',
+      '--disable-sync',
+    ],
+  });
+}
+
+/** How often a text can be read within a part of the page. */
+export async function times(part, text) {
+  // biome-ignore lint/performance/useDomNodeTextContent: hidden text must not count
+  return (await part.innerText()).split(text).length - 1;
+}
+
+/** Waits until a text can be read there; hidden text does not count. */
+export async function reads(part, text, within = 20_000) {
+  const until = Date.now() + within;
+  // biome-ignore lint/performance/useDomNodeTextContent: hidden text must not count
+  while (!(await part.innerText().catch(() => '')).includes(text)) {
+    if (Date.now() > until) throw new Error(`nobody can read ${text}`);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}
