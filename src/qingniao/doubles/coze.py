@@ -98,7 +98,8 @@ class CozeDouble(CozeWorkflows):
     def fields(self) -> list[tuple[str, dict[str, str]]]:
         published = [bot for bot in BOTS.values() if bot.is_published]
         by_token = [
-            (f"Coze: {bot.name}", {"url": self.url, "key": PAT, "bot": bot.id}) for bot in published
+            (f"Coze: {bot.name}", {"url": self.url, "token": PAT, "bot": bot.id})
+            for bot in published
         ]
         signed = {
             "url": self.url, "app": APP_ID, "public key id": KEY_ID, "bot": published[0].id,

@@ -76,7 +76,14 @@ class DifyDouble(DifyRecords):
 
     def fields(self) -> list[tuple[str, dict[str, str]]]:
         return [
-            (f"Dify: {app.name}", {"url": self.base_url, "key": app.key, "app": app.mode})
+            (
+                f"Dify: {app.name}",
+                {
+                    "url": self.base_url,
+                    "key": app.key,
+                    "app": "workflow" if app.mode == "workflow" else "chat",
+                },
+            )
             for app in APPS
         ]
 
