@@ -7,6 +7,7 @@ Owns addresses, checks and who may see what; the events are `dify_stream.py`'s, 
 
 from typing import ClassVar
 
+import msgspec
 from msgspec import Struct
 
 from qingniao.doubles.dify_faults import fault
@@ -75,7 +76,14 @@ class DifyDouble(DifyRecords):
 
     def fields(self) -> list[tuple[str, dict[str, str]]]:
         return [
-            (f"Dify: {app.name}", {"url": self.base_url, "key": app.key, "app": app.mode})
+            (
+                f"Dify: {app.name}",
+                {
+                    "url": self.base_url,
+                    "key": app.key,
+                    "app": "workflow" if app.mode == "workflow" else "chat",
+                },
+            )
             for app in APPS
         ]
 
@@ -241,8 +249,11 @@ class DifyDouble(DifyRecords):
         found = self.store.runs.get(run)
         if found is None:
             raise Refusal(fault("not_found.run"))
-        body = {**self._run_body(found), "inputs": found.inputs, "finished_at": found.created_at}
-        return json_reply(body)
+        # Here alone the inputs are JSON inside a text.
+        inputs = msgspec.json.encode(found.inputs).decode()
+        return json_reply(
+            {**self._run_body(found), "inputs": inputs, "finished_at": found.created_at}
+        )
 
     def _run_events(self, call: Call, run: str) -> Reply:
         self.app(call)

@@ -11,6 +11,7 @@ from msgspec import Struct
 
 from qingniao.doubles.dify_faults import GENERATION, fault
 from qingniao.doubles.dify_store import App, Conversation, Feedback, File, Message, Store
+from qingniao.doubles.dify_stream import DOCUMENT
 from qingniao.doubles.double import (
     Answer,
     BadBody,
@@ -21,7 +22,7 @@ from qingniao.doubles.double import (
     Stopwatch,
     json_reply,
 )
-from qingniao.doubles.faq import Faq, tokens
+from qingniao.doubles.faq import Faq, made_id, tokens
 from qingniao.doubles.uploads import parts_of
 from qingniao.doubles.wire import Reply
 
@@ -166,10 +167,10 @@ class DifyRecords(Double):
         self.store.files[file.id] = file
         return json_reply({
             "id": file.id, "reference": None, "name": name, "size": len(content),
-            "extension": extension, "mime_type": kind, "created_by": self.new_id("end-user"),
+            "extension": extension, "mime_type": kind, "created_by": made_id("end-user", user),
             "created_at": int(self.clock()), "preview_url": None,
             "source_url": f"{self.url}/files/{file.id}/file-preview?sign=double",
-            "original_url": None, "user_id": None, "tenant_id": self.new_id("tenant"),
+            "original_url": None, "user_id": None, "tenant_id": made_id("tenant"),
             "conversation_id": None, "file_key": None,
         }, status=201)  # fmt: skip
 
@@ -212,9 +213,11 @@ class DifyRecords(Double):
         return json_reply({
             "data": [
                 {
-                    "id": one.id, "app_id": app.key, "conversation_id": one.message.conversation,
+                    "id": one.id, "app_id": made_id("app", app.key),
+                    "conversation_id": one.message.conversation,
                     "message_id": one.message.id, "rating": one.rating, "content": one.content,
-                    "from_source": "user", "from_end_user_id": one.message.user,
+                    "from_source": "user",
+                    "from_end_user_id": made_id("end-user", one.message.user),
                     "from_account_id": None, "created_at": one.created_at,
                     "updated_at": one.created_at,
                 }
@@ -334,12 +337,13 @@ class DifyRecords(Double):
         records: list[Json] = [
             {
                 "segment": {
-                    "id": entry.id, "position": position, "document_id": "8dd1ad74",
+                    "id": made_id("segment", entry.id), "position": position,
+                    "document_id": DOCUMENT,
                     "content": entry.question, "sign_content": "", "answer": entry.answer,
                     "word_count": len(entry.answer), "tokens": tokens(entry.answer),
                     "keywords": [entry.category], "enabled": True, "status": "completed",
                     "document": {
-                        "id": "8dd1ad74", "data_source_type": "upload_file", "name": entry.title,
+                        "id": DOCUMENT, "data_source_type": "upload_file", "name": entry.title,
                         "doc_type": None, "doc_metadata": None,
                     },
                 },

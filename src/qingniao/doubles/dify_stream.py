@@ -10,11 +10,12 @@ import msgspec
 from qingniao.doubles.dify_faults import fault_body
 from qingniao.doubles.dify_store import App
 from qingniao.doubles.double import Json, Said
-from qingniao.doubles.faq import tokens
+from qingniao.doubles.faq import made_id, tokens
 from qingniao.doubles.scenario import Script
 
-__all__ = ["PING", "Telling", "event", "resources", "usage"]
+__all__ = ["DOCUMENT", "PING", "Telling", "event", "resources", "usage"]
 
+DOCUMENT = "8dd1ad74-0b5f-4175-b735-7d98bbbb4e00"
 PING = b"event: ping\n\n"
 _WORKFLOW = "7c3e33d4-2a8b-4e5f-9b1a-d3c6e8f12345"
 _NODES = (
@@ -117,7 +118,7 @@ class Telling:
         if name == "node_finished":
             data |= {
                 "status": "succeeded", "outputs": {}, "error": None, "elapsed_time": 0.1,
-                "execution_metadata": {"total_tokens": 0, "total_price": "0", "currency": "USD"},
+                "execution_metadata": {"total_tokens": 0, "total_price": 0.0, "currency": "USD"},
                 "finished_at": self._now,
             }  # fmt: skip
         return self._of_run(name, data)
@@ -136,8 +137,9 @@ class Telling:
         events += spoken
         if "file" in self._script:
             url = "https://files.example.com/size-chart.png?sign=double"
+            file = made_id("file", self._run)
             events.append(self._said_by(
-                "message_file", id=self._message, type="image", belongs_to="assistant", url=url
+                "message_file", id=file, type="image", belongs_to="assistant", url=url
             ))  # fmt: skip
         if self._app.is_graph:
             events.append(self._node("node_finished", 2, _NODES[2]))
@@ -283,10 +285,10 @@ def resources(said: Said) -> list[Json]:
         {
             "position": position, "dataset_id": "101b4c97-fc2e-463c-90b1-5261a4cdcafb",
             "dataset_name": "山雀衣社售后资料",
-            "document_id": "8dd1ad74-0b5f-4175-b735-7d98bbbb4e00",
+            "document_id": DOCUMENT,
             "document_name": entry.title or entry.question,
             "data_source_type": "upload_file",
-            "segment_id": entry.id, "retriever_from": "api", "score": score,
+            "segment_id": made_id("segment", entry.id), "retriever_from": "api", "score": score,
             "content": f"{entry.question}\n{entry.answer}",
         }
         for position, (entry, score) in enumerate(said.sources, start=1)

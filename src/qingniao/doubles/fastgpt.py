@@ -20,7 +20,7 @@ from qingniao.doubles.double import (
     labels_of,
 )
 from qingniao.doubles.faq import Faq, pieces
-from qingniao.doubles.fastgpt_data import ACCOUNT_KEY, FastGPTData, fine
+from qingniao.doubles.fastgpt_data import ACCOUNT_KEY, COLLECTION, DATASET, FastGPTData, fine
 from qingniao.doubles.fastgpt_faults import fault
 from qingniao.doubles.fastgpt_stream import Flow, interactive_of
 from qingniao.doubles.wire import Reply
@@ -119,11 +119,10 @@ class FastGPTDouble(FastGPTData):
 
     def fields(self) -> list[tuple[str, dict[str, str]]]:
         chat, sort = _APPS[_CHAT_KEY], _APPS[_CLASSIFIER_KEY]
-        account = {"url": self.base_url, "key": ACCOUNT_KEY}
+        learns = {"dataset key": ACCOUNT_KEY, "dataset": DATASET, "collection": COLLECTION}
         return [
-            ("FastGPT: 售后问答", {"url": self.base_url, "key": _CHAT_KEY, "app": chat}),
+            ("FastGPT: 售后问答", {"url": self.base_url, "key": _CHAT_KEY, "app": chat, **learns}),
             ("FastGPT: 意图分类", {"url": self.base_url, "key": _CLASSIFIER_KEY, "app": sort}),
-            ("FastGPT: datasets", account),
         ]
 
     def routes(self) -> dict[str, Answer]:

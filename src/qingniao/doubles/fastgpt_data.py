@@ -11,9 +11,12 @@ from qingniao.doubles.faq import Entry, Faq, Shelf
 from qingniao.doubles.fastgpt_faults import fault
 from qingniao.doubles.wire import Reply
 
-__all__ = ["FastGPTData", "fine"]
+__all__ = ["ACCOUNT_KEY", "COLLECTION", "DATASET", "FastGPTData", "fine"]
 
 ACCOUNT_KEY = "fastgpt-double-account"
+DATASET = "66a1b2c3d4e5f60718293a50"
+COLLECTION = "66a1b2c3d4e5f60718293a51"
+"""Both are there from the beginning, and empty."""
 _MOST_ROWS = 200
 
 
@@ -91,6 +94,8 @@ class FastGPTData(Double):
         self._collections: Kept[Collection] = Kept()
         self._rows: Kept[_Data] = Kept()
         self._shelf: Shelf | None = None
+        self._datasets[DATASET] = _Dataset(name="售后资料")
+        self._collections[COLLECTION] = Collection(id=COLLECTION, dataset=DATASET, name="问答")
         super().__init__(faq, clock=clock, pace_s=pace_s, ping_s=ping_s)
 
     @property

@@ -300,7 +300,8 @@ class _Answer:
 
     def events(self) -> list[bytes]:
         """With `stream`: every event as its bytes."""
-        deltas: list[Json] = [{"role": "assistant", "content": ""}]
+        # A model that calls a tool says nothing beside it.
+        deltas: list[Json] = [{"role": "assistant", "content": None if self._call else ""}]
         if self._thinks:
             deltas += [{"content": None, self._dialect.thinks_in: part} for part in _THOUGHTS]
         deltas += [{"content": piece} for piece in self._pieces]
