@@ -187,6 +187,8 @@ class AIConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     parallel: int = 32
     """Conversations answered at once; the others stay in line."""
+    bot: str = ""
+    """Id of the bot that answers where a flow names none; empty: the local one."""
 
 
 class ApiConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -35,10 +35,17 @@ class Moderate(_Effect, frozen=True, tag="moderate"):
 
 
 class Classify(_Effect, frozen=True, tag="classify"):
-    """Find out what it is about. Answered by `Classified`; `by_clause`: also what its parts are."""
+    """Find out what it is about. Answered by `Classified`; `by_clause`: also what its parts are.
+
+    `judge` is a bot that chooses among `labels`; empty: the house's own classifier decides. With
+    `explains` the judge is told the labels in words, as a plain model needs it.
+    """
 
     text: str
     by_clause: bool = False
+    judge: str = ""
+    labels: tuple[str, ...] = ()
+    explains: bool = True
 
 
 class Search(_Effect, frozen=True, tag="search"):

@@ -10,7 +10,8 @@ from typing import Final
 
 from msgspec import Struct, structs
 
-from qingniao.bots.base import BotMisconfigured, Query
+from qingniao.bots.base import BotError, BotMisconfigured, Query
+from qingniao.bots.choosing import Option, choose
 from qingniao.chat.head import Head
 from qingniao.chat.intake import Summary
 from qingniao.chat.lifecycle import Status, Why
@@ -48,6 +49,7 @@ class AILimits(Struct, frozen=True, kw_only=True):
     """How long things may take, in seconds, and how often an answer is offered to the log."""
 
     sense_s: float = 2.0
+    judge_s: float = 8.0
     locale_s: float = 0.5
     submit_s: float = 10.0
     tries: int = 5
@@ -159,17 +161,20 @@ class AIWorker:
             case AskBot():
                 return await self._ask(run, effect)
             case _:
-                return await self._sense(effect)
+                return await self._sense(run, effect)
         return None
 
-    async def _sense(self, request: Moderate | Classify | Search) -> Event:
+    async def _sense(self, run: Run, request: Moderate | Classify | Search) -> Event:
+        within_s = self._limits.sense_s
+        if isinstance(request, Classify) and request.judge:
+            within_s += self._limits.judge_s
         try:
-            async with asyncio.timeout(self._limits.sense_s):
+            async with asyncio.timeout(within_s):
                 match request:
                     case Moderate():
                         return await self._senses.moderate(request.text)
                     case Classify():
-                        return await self._classify(request)
+                        return await self._classify(run, request)
                     case Search():
                         return await self._senses.search(request.text, request.limit)
         except TimeoutError:
@@ -178,8 +183,10 @@ class AIWorker:
             _log.error("sense_failed", exc=exc, sense=type(request).__name__)
             return ServiceFailed(reason=f"{type(request).__name__} failed.")
 
-    async def _classify(self, request: Classify) -> Classified:
+    async def _classify(self, run: Run, request: Classify) -> Classified:
         whole = await self._senses.classify(request.text)
+        if request.judge:
+            whole = await self._judged(run, request, whole)
         parts = clauses(request.text) if request.by_clause else ()
         if len(parts) < 2:
             return whole
@@ -188,6 +195,31 @@ class AIWorker:
             heard = await self._senses.classify(part)
             guesses.append(Guess(text=part, intent=heard.intent, confidence=heard.confidence))
         return structs.replace(whole, clauses=tuple(guesses))
+
+    async def _judged(self, run: Run, request: Classify, own: Classified) -> Classified:
+        """What a bot says it is about; our own classifier's word if the bot has none. How it is
+        meant stays ours: a wish for a person is no matter of topics."""
+        query = Query(conversation=run.conversation, text=request.text, visitor=run.visitor)
+        options = [Option(key=label) for label in request.labels]
+        try:
+            choice = await choose(
+                self._bot(request.judge),
+                query,
+                options,
+                deadline_s=self._limits.judge_s,
+                explains=request.explains,
+            )
+        except BotError as exc:
+            _log.warning(
+                "judge_failed", conversation=run.conversation, bot=request.judge, error=exc.code
+            )
+            return own
+        return structs.replace(
+            own,
+            intent=choice.key,
+            confidence=1.0 if choice.key else 0.0,
+            why=(*own.why, f"judge:{request.judge}"),
+        )
 
     async def _ask(self, run: Run, ask: AskBot) -> Event | Taken:
         try:

@@ -34,10 +34,16 @@ class Route(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class IntentSettings(Struct, frozen=True, forbid_unknown_fields=True):
-    """`threshold`: the least confidence, 0 to 1, at which a topic decides the way."""
+    """`threshold`: the least confidence, 0 to 1, at which a topic decides the way.
+
+    `judge`: a bot that says which intent it is, in place of the house's own classifier; `explains`:
+    it is told the intents, as a plain model needs it, and not only given the message.
+    """
 
     threshold: float = 0.6
     routes: tuple[Route, ...] = ()
+    judge: str = ""
+    explains: bool = True
 
 
 class Intent(Kind[IntentSettings]):
@@ -69,10 +75,20 @@ class Intent(Kind[IntentSettings]):
         routed = [intent for route in settings.routes for intent in route.intents]
         if len(set(routed)) < len(routed):
             yield "An intent can take only one way out."
+        if settings.judge and not routed:
+            yield "A bot that judges needs intents to choose from."
 
     def enter(self, settings: IntentSettings, scene: Scene) -> Act:
         by_clause = any(route.alone for route in settings.routes)
-        return Act(effects=(Classify(text=scene.text, by_clause=by_clause),), awaits="classified")
+        labels = tuple(intent for route in settings.routes for intent in route.intents)
+        classify = Classify(
+            text=scene.text,
+            by_clause=by_clause,
+            judge=settings.judge,
+            labels=labels if settings.judge else (),
+            explains=settings.explains,
+        )
+        return Act(effects=(classify,), awaits="classified")
 
     def resume(self, settings: IntentSettings, scene: Scene, event: Event) -> Act:
         if not isinstance(event, Classified):

@@ -36,6 +36,7 @@ class AIRoom:
         self._mind = Mind()
         self._bot: LocalBot | None = None
         self._shelf = base.shelf
+        self._default = base.config.ai.bot
         self._learning = make_learning(
             base.config, engines.database, engines.blobs, self._entries, self._learnt
         )
@@ -83,6 +84,7 @@ class AIRoom:
             self._flow_released.set()
 
     def _find_bot(self, bot: str) -> BotService:
+        bot = bot or self._default
         if self._bot is not None and bot in ("", self._bot.name):
             return self._bot
         found = self._shelf.find(bot)
