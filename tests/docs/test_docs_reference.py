@@ -48,7 +48,12 @@ def test_documented_environment_variables_are_taken() -> None:
     for variable in re.findall(r"`(QINGNIAO_\w+)`", PAGES["settings.md"]):
         if variable == "QINGNIAO_CONFIG":
             continue
-        value = {"QINGNIAO_LOG_LEVEL": "info", "QINGNIAO_LOG_FORMAT": "text"}.get(variable, "1")
+        words = {
+            "QINGNIAO_LOG_LEVEL": "info",
+            "QINGNIAO_LOG_FORMAT": "text",
+            "QINGNIAO_AI_WHILE_ANSWERING": "cancel",
+        }
+        value = words.get(variable, "1")
         if variable.endswith("OUTBOX_BYTES"):
             value = "65536"
         if variable.startswith("QINGNIAO_PIPELINE_BATCH"):

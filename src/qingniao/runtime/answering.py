@@ -5,7 +5,7 @@ cleared only when its head says that nothing is owed.
 """
 
 import asyncio
-from typing import Final
+from typing import Final, Literal
 
 import msgspec
 
@@ -48,6 +48,7 @@ class Answering:
         senses: Senses,
         bot: Bots,
         parallel: int,
+        while_answering: Literal["queue", "cancel"] = "queue",
     ) -> None:
         self._log = log
         self._pipeline = pipeline
@@ -63,6 +64,7 @@ class Answering:
             senses=senses,
             bot=bot,
             locale=self._locale_of,
+            while_answering=while_answering,
         )
         self.dispatcher = Dispatcher(Role.AI, queue, self._answer, parallel)
 

@@ -6,7 +6,7 @@ Rule: one run, one `Outcome`, all or nothing; whatever goes wrong inside, the vi
 
 import asyncio
 import time
-from typing import Final
+from typing import Final, Literal
 
 from msgspec import Struct, structs
 
@@ -37,12 +37,14 @@ from qingniao.workers.ports import Bots, Locales, Log, Plans, PublishDelta, Sens
 from qingniao.workers.run import Run
 from qingniao.workers.transcript import read
 
-__all__ = ["AILimits", "AIWorker"]
+__all__ = ["MAX_ANEW", "AILimits", "AIWorker"]
 
 _log = get_logger("workers")
 
 HISTORY_ENTRIES: Final = 60
 HISTORY_TURNS: Final = 12
+MAX_ANEW: Final = 3
+"""How often one answer is begun anew because the visitor went on writing."""
 
 
 class AILimits(Struct, frozen=True, kw_only=True):
@@ -71,8 +73,10 @@ class AIWorker:
         bot: Bots,
         locale: Locales,
         limits: AILimits | None = None,
+        while_answering: Literal["queue", "cancel"] = "queue",
         timer: Timer = time.perf_counter,
     ) -> None:
+        self._while_answering = while_answering
         self._log = log
         self._submit = submit
         self._publish_delta = publish_delta
@@ -87,35 +91,48 @@ class AIWorker:
     async def handle(self, conversation: int) -> None:
         """Answer what the conversation owes. Harmless when it owes nothing or is being answered.
 
-        What the visitor writes meanwhile is left for the next call: the head then still owes.
+        What the visitor writes meanwhile is left for the next call: the head then still owes. Or,
+        if that is the policy, the bot is stopped and everything is answered at once; somebody who
+        goes on writing stops it `MAX_ANEW` times and no more.
         """
         if conversation in self._under_way:
             return
         self._under_way.add(conversation)
         try:
+            anew_left = MAX_ANEW if self._while_answering == "cancel" else 0
             head = await self._log.head(conversation)
-            if head is not None and head.owes_answer:
-                await self._answer(head)
-            elif head is not None and head.owes_summary:
+            if head is not None and not head.owes_answer and head.owes_summary:
                 await self._sum_up(head)
+                return
+            while head is not None and head.owes_answer:
+                if not await self._answer(head, may_be_overtaken=anew_left > 0):
+                    return
+                anew_left -= 1
+                head = await self._log.head(conversation)
         finally:
             self._under_way.discard(conversation)
 
-    async def _answer(self, head: Head) -> None:
+    async def _answer(self, head: Head, *, may_be_overtaken: bool) -> bool:
+        """One run. True: it was overtaken by what the visitor wrote, and nothing was stored."""
         # The head is the log's own and goes on changing: take what is needed before waiting.
         run = Run(head, self._plan(), self._publish_delta, self._timer)
         answered = head.answered
         after = max(0, head.last - HISTORY_ENTRIES)
         entries = await self._log.entries(head.conversation, after, HISTORY_ENTRIES)
         run.transcript = read(entries, answered=answered, asked=run.asked)
+        run.may_be_overtaken = may_be_overtaken
         try:
             try:
                 await self._walk(run)
             except Exception as exc:  # a fault of ours must not leave the visitor without anybody
                 _log.error("flow_failed", exc=exc, conversation=run.conversation)
                 run.give_up()
+            if run.is_overtaken:
+                _log.info("answer_overtaken", conversation=run.conversation)
+                return True
             if await self._settle(run):
                 run.draft = None
+            return False
         finally:
             # Nothing was stored, or we were cancelled: what is on the screen has no entry to come.
             if run.draft is not None:
@@ -146,7 +163,8 @@ class AIWorker:
             for effect in effects:
                 told = await self._carry_out(run, effect)
                 if isinstance(told, Taken):
-                    run.stop()
+                    if not run.is_overtaken:
+                        run.stop()
                     return
                 event = told or event
 
@@ -250,7 +268,10 @@ class AIWorker:
 
     async def _is_ours(self, run: Run) -> bool:
         head = await self._log.head(run.conversation)
-        return head is not None and head.status == Status.BOT and head.session == run.session
+        if head is None or head.status != Status.BOT or head.session != run.session:
+            return False
+        run.is_overtaken = run.may_be_overtaken and head.asked > run.asked
+        return not run.is_overtaken
 
     async def _locale_of(self, run: Run) -> str:
         async def known() -> str:

@@ -41,6 +41,9 @@ class Run:
         self.state: FlowState = restore(head.flow)
         self.transcript = Transcript(text="", files=0, turns=())
         self.angry = False
+        self.may_be_overtaken = False
+        self.is_overtaken = False
+        """The visitor wrote on: this run counts for nothing."""
         self.draft: Draft | None = None
         self._publish = publish
         self._timer = timer

@@ -24,6 +24,7 @@ from qingniao.errors import Busy, StorageError
 from qingniao.flow.graph import Flow
 from qingniao.flow.plan import Plan, prepare
 from qingniao.protocol.frames import Entry, EntryType
+from qingniao.workers.ai import MAX_ANEW
 
 
 def kinds(entries: list[Entry]) -> list[int]:
@@ -390,3 +391,50 @@ async def test_the_platforms_dialogue_goes_on_and_the_version_is_on_record() -> 
     assert answer.body["version"] == "3"
     await house.hears("那运费呢，退款多久到账")
     assert [query.remote for query in bot.asked] == ["", "dialogue-1"]
+
+
+def writing_on(house: House, times: int) -> None:
+    """The visitor writes another message whenever the bot has begun, so many times."""
+    left = [times]
+
+    def between(number: int) -> None:
+        if number == 1 and left[0]:
+            left[0] -= 1
+            house.says(f"还有第 {times - left[0]} 件")
+
+    house.bot.between = between
+
+
+def patient_bot() -> ScriptedBot:
+    return ScriptedBot(Grounded(confidence=0.9), TextDelta(text="好"), 0.4, Done(text="好的。"))
+
+
+async def test_visitor_who_writes_on_waits_for_the_answer() -> None:
+    house = House(patient_bot())
+    writing_on(house, 1)
+    await house.hears("退款多久到账")
+    assert [query.text for query in house.bot.asked] == ["退款多久到账"]
+    assert house.head.owes_answer
+
+
+async def test_visitor_who_writes_on_stops_the_bot_if_that_is_the_policy() -> None:
+    house = House(patient_bot())
+    house.worker._while_answering = "cancel"
+    writing_on(house, 2)
+    entries = await house.hears("退款多久到账")
+    first, second, third = (query.text for query in house.bot.asked)
+    assert first == "退款多久到账"
+    assert "还有第 1 件" in second
+    assert all(words in third for words in (first, "还有第 1 件", "还有第 2 件"))
+    assert [entry.type for entry in entries].count(EntryType.ANSWER) == 1
+    assert house.bot.closed == 3
+    assert not house.head.owes_answer
+
+
+async def test_visitor_who_never_stops_writing_is_answered_all_the_same() -> None:
+    house = House(patient_bot())
+    house.worker._while_answering = "cancel"
+    writing_on(house, 50)
+    entries = await house.hears("退款多久到账")
+    assert len(house.bot.asked) == 1 + MAX_ANEW
+    assert [entry.type for entry in entries].count(EntryType.ANSWER) == 1
