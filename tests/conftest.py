@@ -19,7 +19,7 @@ from doubles_house import StartDouble
 from engines import object_store, postgres, postgres_url
 from gateway_house import GatewayHouse
 from hypothesis import HealthCheck, settings
-from redis_servers import redis_cluster, redis_sentinels, redis_standalone
+from redis_servers import redis_cluster, redis_sentinels, redis_standalone, redis_valkey
 from scripted_server import ScriptedServer
 
 from qingniao.doubles.double import Double
@@ -30,7 +30,7 @@ from qingniao.outgoing.guard import Guard
 # Fixtures of every test.
 __all__ = [
     "bus_servers", "join", "object_store", "postgres", "postgres_url", "redis_cluster",
-    "redis_sentinels", "redis_standalone",
+    "redis_sentinels", "redis_standalone", "redis_valkey",
 ]  # fmt: skip
 
 # Deterministic: a run of the suite says the same twice. The first example pays for imports.

@@ -298,7 +298,8 @@ class RedisServers:
             server, replication = await link.ask_all(
                 [command("INFO", "server"), command("INFO", "replication")]
             )
-            kind = _fields(server).get("redis_mode", "standalone")
+            said = _fields(server)  # Redis has one name for it, Valkey another
+            kind = said.get("redis_mode") or said.get("server_mode", "standalone")
             if kind == "cluster":
                 return await self._ask_cluster(link)
             if kind == "sentinel":
@@ -310,8 +311,8 @@ class RedisServers:
             self._why = str(server)
             return None
         if _fields(replication).get("role") != "master":
-            said = _fields(replication)
-            return await self._check(said.get("master_host", ""), said.get("master_port", "0"))
+            of = _fields(replication)
+            return await self._check(of.get("master_host", ""), of.get("master_port", "0"))
         return _View("standalone", ((0, 0, link.address),))
 
     async def _ask_cluster(self, link: Link) -> _View | None:

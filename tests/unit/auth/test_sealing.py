@@ -28,9 +28,9 @@ def test_old_keys_open_after_a_rotation_and_not_after_they_are_gone() -> None:
 @pytest.mark.parametrize(
     "spoil",
     [
-        lambda s: s[:-4] + "AAA=", lambda s: s.replace("1.", "2.", 1), lambda s: "", lambda s: "1.1.",
-       
-        lambda s: s + ".x", lambda s: s.rpartition(".")[0] + ".!!", lambda s: "1.x." + s,
+        lambda s: s[:-4] + "AAA=", lambda s: s.replace("1.", "2.", 1), lambda s: "",
+        lambda s: "1.1.",
+lambda s: s + ".x", lambda s: s.rpartition(".")[0] + ".!!", lambda s: "1.x." + s,
     ],
 )  # fmt: skip
 def test_spoilt_is_broken(spoil) -> None:  # type: ignore[no-untyped-def]
