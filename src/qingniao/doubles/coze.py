@@ -17,7 +17,7 @@ from qingniao.doubles.coze_stream import Chat, chat_body, messages_of, spaced_ou
 from qingniao.doubles.coze_workflows import WORKFLOW, CozeWorkflows
 from qingniao.doubles.double import Answer, Call, Json, Kept, Said, Stopwatch, labels_of
 from qingniao.doubles.faq import Faq, pieces
-from qingniao.doubles.wire import Reply, Stop
+from qingniao.doubles.messages import Reply, Stop
 
 __all__ = ["TEAMS", "CozeDouble"]
 

@@ -9,7 +9,7 @@ the shape, and clients have to take any code for a failure. Rule: every reply ha
 from typing import Final
 
 from qingniao.doubles.double import Json, json_reply
-from qingniao.doubles.wire import Reply
+from qingniao.doubles.messages import Reply
 
 __all__ = ["FAULTS", "fault", "fine", "log_id"]
 

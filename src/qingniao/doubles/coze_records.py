@@ -10,8 +10,8 @@ from qingniao.doubles.coze_auth import BadGrant, Tokens
 from qingniao.doubles.coze_faults import fault, fine, log_id
 from qingniao.doubles.double import Answer, Call, Double, Json, Kept, Refusal, Stopwatch, json_reply
 from qingniao.doubles.faq import Faq
+from qingniao.doubles.messages import Reply
 from qingniao.doubles.uploads import parts_of
-from qingniao.doubles.wire import Reply
 
 __all__ = ["BOTS", "Bot", "Conversation", "CozeRecords"]
 
@@ -316,7 +316,7 @@ def _no_grant(code: str, message: str) -> Reply:
 
 def _number(query: dict[str, str], name: str, default: int) -> int:
     text = query.get(name, "")
-    return int(text) if text.isdigit() and 1 <= int(text) <= 1_000 else default
+    return int(text) if text.isdecimal() and 1 <= int(text) <= 1_000 else default
 
 
 def _conversation_body(conversation: Conversation) -> Json:

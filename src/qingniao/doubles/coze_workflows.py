@@ -13,7 +13,7 @@ from qingniao.doubles.coze_records import CozeRecords
 from qingniao.doubles.coze_stream import encoded
 from qingniao.doubles.double import Answer, Call, Json, Said, labels_of
 from qingniao.doubles.faq import pieces
-from qingniao.doubles.wire import Reply
+from qingniao.doubles.messages import Reply
 
 __all__ = ["WORKFLOW", "CozeWorkflows"]
 

@@ -31,7 +31,7 @@ from qingniao.doubles.double import (
     labels_of,
 )
 from qingniao.doubles.faq import pieces, tokens
-from qingniao.doubles.wire import Reply, Stop
+from qingniao.doubles.messages import Reply, Stop
 
 __all__ = ["APPS", "DifyDouble"]
 

@@ -7,7 +7,7 @@ Rule: status, code and message are as documented; nothing here decides when they
 from typing import Final
 
 from qingniao.doubles.double import json_reply
-from qingniao.doubles.wire import Reply
+from qingniao.doubles.messages import Reply
 
 __all__ = ["FAULTS", "GENERATION", "fault", "fault_body"]
 

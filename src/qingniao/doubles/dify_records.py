@@ -23,8 +23,8 @@ from qingniao.doubles.double import (
     json_reply,
 )
 from qingniao.doubles.faq import Faq, made_id, tokens
+from qingniao.doubles.messages import Reply
 from qingniao.doubles.uploads import parts_of
-from qingniao.doubles.wire import Reply
 
 __all__ = ["APPS", "DifyRecords", "FileGiven", "User"]
 
@@ -357,7 +357,7 @@ class DifyRecords(Double):
 
 def _limit(query: dict[str, str]) -> int:
     text = query.get("limit", "20")
-    if not text.isdigit() or not 1 <= int(text) <= 100:
+    if not text.isdecimal() or not 1 <= int(text) <= 100:
         raise BadBody("limit must be between 1 and 100")
     return int(text)
 

@@ -7,7 +7,7 @@ is not there.
 from msgspec import Struct
 
 from qingniao.doubles.double import Json, Kept
-from qingniao.doubles.wire import Stop
+from qingniao.doubles.messages import Stop
 
 __all__ = ["App", "Conversation", "File", "Form", "Message", "Run", "Store", "Task"]
 

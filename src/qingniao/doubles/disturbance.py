@@ -6,8 +6,8 @@ from typing import Final
 
 from msgspec.structs import replace
 
+from qingniao.doubles.messages import Reply
 from qingniao.doubles.scenario import Script
-from qingniao.doubles.wire import Reply
 
 __all__ = ["INSIDE", "disturbed"]
 
@@ -62,4 +62,4 @@ def _instead(script: Script) -> tuple[int, str, dict[str, str], bytes] | None:
 
 
 def _status(text: str, default: int) -> int:
-    return int(text) if text.isdigit() and 200 <= int(text) <= 599 else default
+    return int(text) if text.isdecimal() and 200 <= int(text) <= 599 else default

@@ -17,8 +17,9 @@ from msgspec import Struct
 
 from qingniao.doubles.disturbance import disturbed
 from qingniao.doubles.faq import Entry, Faq, Shelf, made_id, pieces
+from qingniao.doubles.messages import Exchange, Reply, Request
 from qingniao.doubles.scenario import COMMON, LINE, Script, parse, taken_out
-from qingniao.doubles.wire import Exchange, Reply, Request, Server
+from qingniao.doubles.wire import Server
 from qingniao.errors import ConfigError
 
 __all__ = [
@@ -280,7 +281,7 @@ class Double:
             try:
                 words = request.body.decode()
                 self.play(
-                    words, times=int(times) if times.isdigit() else 0,
+                    words, times=int(times) if times.isdecimal() else 0,
                     path=request.query.get("path", ""),
                 )  # fmt: skip
             except (ConfigError, UnicodeDecodeError) as exc:

@@ -23,7 +23,7 @@ from qingniao.doubles.faq import Faq, pieces
 from qingniao.doubles.fastgpt_data import ACCOUNT_KEY, COLLECTION, DATASET, FastGPTData, fine
 from qingniao.doubles.fastgpt_faults import fault
 from qingniao.doubles.fastgpt_stream import Flow, interactive_of
-from qingniao.doubles.wire import Reply
+from qingniao.doubles.messages import Reply
 
 __all__ = ["LABELS", "FastGPTDouble"]
 

@@ -9,7 +9,7 @@ from msgspec import Struct
 from qingniao.doubles.double import Answer, Call, Double, Json, Kept, Refusal, Stopwatch, json_reply
 from qingniao.doubles.faq import Entry, Faq, Shelf
 from qingniao.doubles.fastgpt_faults import fault
-from qingniao.doubles.wire import Reply
+from qingniao.doubles.messages import Reply
 
 __all__ = ["ACCOUNT_KEY", "COLLECTION", "DATASET", "FastGPTData", "fine"]
 

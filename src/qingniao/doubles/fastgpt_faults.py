@@ -7,7 +7,7 @@ from typing import Final
 import msgspec
 
 from qingniao.doubles.double import Json, json_reply
-from qingniao.doubles.wire import Reply
+from qingniao.doubles.messages import Reply
 
 __all__ = ["FAULTS", "fault", "fault_body"]
 

@@ -17,9 +17,9 @@ from msgspec import Struct
 
 from qingniao.doubles.double import Answer, Call, Double, Json, Refusal, Said, Stopwatch, json_reply
 from qingniao.doubles.faq import Faq, pieces, tokens
+from qingniao.doubles.messages import Reply
 from qingniao.doubles.openai_dialects import DIALECTS, Dialect
 from qingniao.doubles.openai_tools import Tool, ToolCall, ToolChoice, called, filled
-from qingniao.doubles.wire import Reply
 from qingniao.knowledge.grams import grams
 
 __all__ = ["OpenAIDouble"]

@@ -15,6 +15,7 @@ __all__ = ["COMMON", "LINE", "Script", "parse", "taken_out"]
 
 LINE: Final = {
     "slow": "waits before the first byte; `slow:500` for half a second (2,000 ms)",
+    "wait": "begins at once, but its first event comes late; `wait:500` (2,000 ms); pings go on",
     "hang": "takes the request and never answers",
     "hang-midway": "says half of the answer, then nothing, with the connection open",
     "stall": "the same, but the platform's pings go on",
@@ -71,7 +72,7 @@ class Script(Struct, frozen=True):
     def seconds(self, name: str, default_s: float) -> float:
         """The argument, which is in milliseconds, in seconds."""
         text = self.scenarios.get(name, "")
-        return float(text) / 1_000 if text.replace(".", "", 1).isdigit() else default_s
+        return float(text) / 1_000 if text.replace(".", "", 1).isdecimal() else default_s
 
     def without(self, name: str) -> "Script":
         """All the others."""

@@ -10,7 +10,7 @@ from multipart import (  # type: ignore[import-untyped]
 )
 
 from qingniao.doubles.double import BadBody, Call
-from qingniao.doubles.wire import MAX_BODY_BYTES
+from qingniao.doubles.inbox import MAX_BODY_BYTES
 
 __all__ = ["Part", "parts_of"]
 

@@ -11,82 +11,18 @@ import socket
 import struct
 from collections.abc import Awaitable, Callable
 from http import HTTPStatus
-from typing import Final, Literal
-from urllib.parse import parse_qsl, unquote
+from typing import Final
 
 import httptools
-from msgspec import Struct
 
-from qingniao.doubles.scenario import Script
+from qingniao.doubles.inbox import Inbox
+from qingniao.doubles.messages import Exchange, Reply
 
-__all__ = ["MAX_BODY_BYTES", "Exchange", "Reply", "Request", "Server", "Stop"]
+__all__ = ["Server"]
 
-MAX_BODY_BYTES: Final = 32 * 1024 * 1024
-_MAX_WAITING: Final = 16
-"""Requests that one connection may have sent ahead; beyond it is closed."""
 _LONGEST_S: Final = 600.0
 """Even a hang ends: nobody leaves a double running on purpose."""
 _READ_BYTES: Final = 65_536
-
-
-class Request(Struct, kw_only=True):
-    """What a client asked. Header names are in lower case."""
-
-    method: str
-    path: str
-    query: dict[str, str]
-    headers: dict[str, str]
-    body: bytes = b""
-    keeps_alive: bool = True
-
-
-class Stop:
-    """Ends a stream that is under way; `tail` is then said instead of what was left, and the
-    connection held for `hold_s`.
-    """
-
-    def __init__(self, tail: list[bytes], *, hold_s: float = 0.0) -> None:
-        self.tail = tail
-        self.hold_s = hold_s
-        self.is_set = False
-        self.nudge: asyncio.Event | None = None
-
-    def set(self) -> None:
-        """Once; later calls do nothing."""
-        self.is_set = True
-        if self.nudge is not None:
-            self.nudge.set()
-
-
-class Reply(Struct, kw_only=True):
-    """What is answered: one body, or the events of a stream, each as its bytes."""
-
-    status: int = 200
-    content_type: str = "application/json"
-    headers: dict[str, str] = {}
-    events: list[bytes]
-    is_stream: bool = False
-    first_s: float = 0.0
-    """Before the first event."""
-    pace_s: float = 0.0
-    """Between two events."""
-    ping: bytes = b""
-    """Said whenever nothing else was for `ping_s`; empty: never."""
-    ping_s: float = 10.0
-    stop: Stop | None = None
-    ended: Callable[[bool], None] | None = None
-    """Told once whether everything was said."""
-    script: Script = Script()
-
-
-class Exchange(Struct, kw_only=True):
-    """One request and what became of its answer."""
-
-    request: Request
-    status: int = 0
-    """0: not a byte was answered."""
-    outcome: Literal["open", "whole", "stopped", "cut", "left"] = "open"
-    """`cut`: by the script. `left`: the client closed before the end."""
 
 
 class _Left(Exception):
@@ -142,7 +78,7 @@ class _Connection:
         answer: Callable[[Exchange], Awaitable[Reply]],
     ) -> None:
         self._reader, self._writer, self._answer = reader, writer, answer
-        self._inbox = _Inbox(self._continue)
+        self._inbox = Inbox(self._continue)
         self._nudge = asyncio.Event()
         self._has_left = False
 
@@ -211,7 +147,8 @@ class _Connection:
         self._writer.write(self._head(reply, sum(map(len, events))))
         middle = len(events) // 2 if reply.is_stream else 0
         for number, event in enumerate(events):
-            await self._pause(reply.pace_s if number else reply.first_s, reply)
+            first_s = script.seconds("wait", 2.0) if "wait" in script else 0.0
+            await self._pause(reply.pace_s if number else first_s, reply)
             if number == middle:
                 event = await self._break(reply, event)
             if reply.stop is not None and reply.stop.is_set:
@@ -315,54 +252,6 @@ class _Connection:
         raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self._writer.transport.abort()
         raise _Cut
-
-
-class _Inbox:
-    """Bytes in, whole requests out: the callbacks of the parser."""
-
-    def __init__(self, go_on: Callable[[], None]) -> None:
-        self._go_on = go_on
-        self._parser = httptools.HttpRequestParser(self)
-        self.ready: list[Request] = []
-
-    def feed(self, data: bytes) -> None:
-        """Raises `HttpParserError` for what is no HTTP, too large or too far ahead."""
-        self._parser.feed_data(data)
-        if len(self.ready) > _MAX_WAITING:
-            raise httptools.HttpParserError("too many requests ahead")
-
-    def on_message_begin(self) -> None:
-        self._url = b""
-        self._headers: dict[str, str] = {}
-        self._body = bytearray()
-
-    def on_url(self, url: bytes) -> None:
-        self._url += url
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        self._headers[name.decode("latin-1").lower()] = value.decode("latin-1")
-
-    def on_headers_complete(self) -> None:
-        if self._headers.get("expect", "").lower() == "100-continue":
-            self._go_on()
-
-    def on_body(self, body: bytes) -> None:
-        self._body += body
-        if len(self._body) > MAX_BODY_BYTES:
-            raise httptools.HttpParserError("body too large")
-
-    def on_message_complete(self) -> None:
-        path, _, query = self._url.decode("latin-1").partition("?")
-        self.ready.append(
-            Request(
-                method=self._parser.get_method().decode(),
-                path=unquote(path),
-                query=dict(parse_qsl(query, keep_blank_values=True)),
-                headers=self._headers,
-                body=bytes(self._body),
-                keeps_alive=self._parser.should_keep_alive(),
-            )
-        )
 
 
 def _torn(event: bytes) -> list[bytes]:

@@ -190,6 +190,17 @@ async def test_stop_ends_only_the_own_stream(
     assert not dify.double.store.tasks.names()
 
 
+async def test_pings_fill_the_wait_for_the_first_event(
+    start_double: StartDouble, client: Client
+) -> None:
+    dify = Dify(await start_double(DifyDouble, ping_s=0.02), client)
+    heard = await dify.ask("怎么退货？ [[wait:200]]", response_mode="streaming")
+    names = [name for name, _ in heard.events]
+    assert names[:2] == ["ping", "ping"]
+    assert heard.raw.startswith(b"event: ping\n\n")
+    assert heard.events[-1][1]["event"] == "message_end"
+
+
 async def test_stop_needs_a_user(dify: Dify) -> None:
     heard = await dify.call("POST", "/chat-messages/x/stop", {})
     assert heard.json == {
