@@ -1,20 +1,22 @@
 """Bots over HTTP: adding, testing, publishing, taking back; and that a secret never comes out."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
-from conftest import House
 from doubles_house import StartDouble
 
 from qingniao.bots.kinds import KINDS
 from qingniao.doubles.dify import DifyDouble
 
+if TYPE_CHECKING:
+    from tests.unit.api.conftest import House
+
 KEY = "app-double-chat"
 
 
 @pytest.fixture
-async def admin(house: House) -> httpx.AsyncClient:
+async def admin(house: "House") -> httpx.AsyncClient:
     return await house.sign_in()
 
 
@@ -37,7 +39,7 @@ async def put(admin: httpx.AsyncClient, body: dict[str, Any], bot: str = "shop")
 
 
 async def test_bot_is_added_tested_and_published(
-    house: House, admin: httpx.AsyncClient, draft: dict[str, Any]
+    house: "House", admin: httpx.AsyncClient, draft: dict[str, Any]
 ) -> None:
     told = await put(admin, draft)
     assert told["secrets"] == ["key"]
@@ -57,7 +59,7 @@ async def test_bot_is_added_tested_and_published(
 
 
 async def test_no_answer_ever_holds_a_secret(
-    house: House, admin: httpx.AsyncClient, draft: dict[str, Any]
+    house: "House", admin: httpx.AsyncClient, draft: dict[str, Any]
 ) -> None:
     answers = [await admin.put("/api/v1/bots/shop", json=draft)]
     answers.append(await admin.get("/api/v1/bots"))
@@ -176,7 +178,7 @@ async def test_test_says_what_is_wrong(admin: httpx.AsyncClient, draft: dict[str
         assert asked["code"] in ("bot_misconfigured", "bot_unavailable")
 
 
-async def test_only_administrators(house: House, admin: httpx.AsyncClient, draft: Any) -> None:
+async def test_only_administrators(house: "House", admin: httpx.AsyncClient, draft: Any) -> None:
     await put(admin, draft)
     agent = await house.agent()
     for method, path in (
@@ -190,7 +192,7 @@ async def test_only_administrators(house: House, admin: httpx.AsyncClient, draft
 
 
 async def test_removed_bot_is_gone_with_its_secrets(
-    house: House, admin: httpx.AsyncClient, draft: dict[str, Any]
+    house: "House", admin: httpx.AsyncClient, draft: dict[str, Any]
 ) -> None:
     await put(admin, draft)
     assert (await admin.delete("/api/v1/bots/shop")).status_code == 204
