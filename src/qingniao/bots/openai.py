@@ -5,6 +5,8 @@ is whole when a finish reason or `[DONE]` said so; what a model thinks aloud is 
 """
 
 import asyncio
+import struct
+from base64 import b64decode
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import aclosing
 from typing import Any, Final
@@ -204,7 +206,7 @@ class OpenAIBot:
         vectors: dict[int, list[float]] = {}
         for place, row in enumerate(map(as_dict, as_list(told.get("data")))):
             index = row.get("index", place)
-            vector = [float(x) for x in as_list(row.get("embedding")) if isinstance(x, int | float)]
+            vector = _vector(row.get("embedding"))
             if isinstance(index, int) and vector:
                 vectors[index] = vector
         if sorted(vectors) != list(range(len(texts))):
@@ -329,6 +331,17 @@ def _filled(prompt: str, query: Query) -> str:
     for name, value in query.variables.items():
         prompt = prompt.replace("{" + name + "}", value)
     return prompt
+
+
+def _vector(value: object) -> list[float]:
+    """A list of numbers, or the same as base64 of 32-bit floats, which some servers always send."""
+    if isinstance(value, str):
+        try:
+            packed = b64decode(value)
+            return list(struct.unpack(f"<{len(packed) // 4}f", packed))
+        except (ValueError, struct.error):
+            return []
+    return [float(x) for x in as_list(value) if isinstance(x, int | float)]
 
 
 def _asked(text: str, calls: Sequence[ToolCall]) -> dict[str, Any]:

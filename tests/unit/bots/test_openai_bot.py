@@ -174,7 +174,7 @@ ODD: dict[str, Says] = {
     ),
     "null error": says_events(chunk("好", "stop", error=None)),
     "thought aloud": says_events(
-        chunk("<thi"), chunk("nk>嗯</th"), chunk("ink>\n\n好"), chunk(None, "stop")
+        chunk("<th"), chunk("ink>嗯</th"), chunk("ink>\n\n好"), chunk(None, "stop")
     ),
     "not a stream": says_json(
         {"choices": [{"message": {"role": "assistant", "content": "好"}, "finish_reason": "stop"}]}
@@ -318,8 +318,12 @@ async def test_vectors_come_in_order(
     vectors = await made(double, outgoing, model=model).embed(["退货", "发票"])
     assert [len(v) for v in vectors] == [double.dialect.dimensions] * 2
     rows = [{"index": 1, "embedding": [2]}, {"index": 0, "embedding": [1, 0.5]}]
-    scripted.will(says_json({"data": rows}), says_json({"data": rows[:1]}))
-    assert await bot.embed(["a", "b"]) == [[1, 0.5], [2]]
+    packed = [{"embedding": "AACAPwAAAD8="}, {"embedding": "AAAAQA=="}]
+    for data in (rows, packed):
+        scripted.will(says_json({"data": data}))
+        assert await bot.embed(["a", "b"]) == [[1, 0.5], [2]]
+        scripted.answers.clear()
+    scripted.will(says_json({"data": [{"embedding": "?"}, {"embedding": [1]}]}))
     with pytest.raises(BotGarbled, match="vectors"):
         await bot.embed(["a", "b"])
 
