@@ -313,7 +313,7 @@ async def test_what_a_dead_worker_held_is_taken_over(
     async with asyncio.timeout(RECOVERS_S):
         assert await b.queue.take("ai") == [1]
     b.queue.done("ai", 1)
-    assert b.queue.claimed == 1
+    assert b.queue.streams.claimed == 1
 
 
 async def test_what_a_slow_worker_holds_stays_its_own(
@@ -346,13 +346,13 @@ async def test_what_kills_its_workers_is_set_aside(
         _vanish(worker)
     last = await join()
     taking = asyncio.create_task(last.queue.take("ai"))
-    await until(lambda: last.queue.set_aside == 1, within_s=RECOVERS_S)
+    await until(lambda: last.queue.streams.set_aside == 1, within_s=RECOVERS_S)
     puts.queue.put("ai", 13)
-    await until(lambda: last.queue.skipped, within_s=RECOVERS_S)
+    await until(lambda: last.queue.streams.skipped, within_s=RECOVERS_S)
     puts.queue.put("ai", 14)
     async with asyncio.timeout(RECOVERS_S):
         assert await taking == [14]
-    stream = last.queue.stream("ai", 13 % 4)
+    stream = last.queue.streams.stream("ai", 13 % 4)
     dead = await last.servers.ask(stream, "XRANGE", stream + b":dead", "-", "+")
     assert [fields[1] for _, fields in dead] == [b"13"]
     readings = {name: value for _, name, _, value in last.readings()}
@@ -404,10 +404,10 @@ async def test_more_than_the_bound_is_left_out_and_said(
 def _vanish(bus: RedisBus) -> None:
     """As if its process were killed: nothing is given back, nobody hears a goodbye."""
     bus.fanout.outgoing.close()
-    for line in bus.queue._lines.values():
-        for task in line._tasks:
+    for queue in bus.queue._roles.values():
+        for task in queue._tasks:
             task.cancel()
-    bus.queue._lines.clear()
+    bus.queue._roles.clear()
     for task in (bus.presence._beating, *bus.fanout._tasks):
         assert task is not None
         task.cancel()
