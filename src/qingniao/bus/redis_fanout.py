@@ -13,6 +13,7 @@ import msgspec
 from msgspec import Struct
 
 from qingniao.bus.base import Gap, News, Published, Touched, Whisper
+from qingniao.bus.memory import MemoryFanout
 from qingniao.bus.redis_listener import Listener
 from qingniao.bus.redis_outgoing import Outgoing
 from qingniao.bus.redis_servers import RedisServers, slot_of
@@ -64,7 +65,7 @@ class RedisFanout:
         self._slots = slot_of(self._desk), slot_of(self._lists)
         self.outgoing = Outgoing(servers, waiting, self._not_sent)
         self.listener = Listener(servers, self._heard, self._mended, deadline_s)
-        self._subscribers: tuple[Callable[[Published], None], ...] = ()
+        self._here = MemoryFanout()
         self._touched: set[int] = set()
         self._unsent: set[int] = set()
         self._peers: dict[bytes, float] = {}
@@ -81,7 +82,7 @@ class RedisFanout:
 
     def publish(self, item: Published) -> None:
         """See `Fanout.publish`."""
-        self._deliver(item)
+        self._here.publish(item)
         kind = type(item)
         if kind is News:
             self._touched.add(item.conversation)  # type: ignore[union-attr]
@@ -95,12 +96,7 @@ class RedisFanout:
 
     def subscribe(self, deliver: Callable[[Published], None]) -> Callable[[], None]:
         """See `Fanout.subscribe`."""
-        self._subscribers = (*self._subscribers, deliver)
-
-        def stop() -> None:
-            self._subscribers = tuple(d for d in self._subscribers if d is not deliver)
-
-        return stop
+        return self._here.subscribe(deliver)
 
     async def follow(self, conversation: int) -> None:
         """See `Fanout.follow`."""
@@ -192,10 +188,6 @@ class RedisFanout:
 
     # Hearing.
 
-    def _deliver(self, item: Published) -> None:
-        for deliver in self._subscribers:
-            deliver(item)
-
     def _heard(self, channel: bytes, said: bytes) -> None:
         who = said[:_NAME_BYTES]
         if who == self.name:
@@ -216,7 +208,7 @@ class RedisFanout:
 
     def _hand_on(self, item: Published) -> None:
         try:
-            self._deliver(item)
+            self._here.publish(item)
         except Exception as exc:  # a fault of a subscriber must not make the bus deaf
             _log.error("delivering_failed", exc=exc)
 
