@@ -25,7 +25,9 @@ _TOUCH_S: Final = 1.0
 
 
 @asynccontextmanager
-async def standing_still(data: Path, say: Callable[[str], None]) -> AsyncIterator[Callable[[], Awaitable[None]]]:
+async def standing_still(
+    data: Path, say: Callable[[str], None]
+) -> AsyncIterator[Callable[[], Awaitable[None]]]:
     """Nobody writes in `data`. What is yielded hands over: after it nobody ever writes there again.
     Raises `StartError` if the server does not answer; handing over, `StorageError`."""
     folder = data / "move"

@@ -1,8 +1,8 @@
 """The copying of `qingniao migrate-store`: passes over an installation, and the comparison of both.
 
 Owns what one run knows to be there and to be equal; refuses to know who writes meanwhile: that
-nobody does `at_rest` is its caller's. Rule: every entry, row and file is compared with what was read
-here, never with what was meant to be written.
+nobody does `at_rest` is its caller's. Rule: nothing counts as moved before it was compared with
+what is kept here.
 """
 
 import asyncio
