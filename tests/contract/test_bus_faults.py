@@ -333,6 +333,42 @@ async def test_what_a_slow_worker_holds_stays_its_own(
         assert await taking == [1]
 
 
+async def test_what_waits_for_a_slow_worker_is_not_taken_for_poison(
+    redis_standalone: RedisServers, stack: AsyncExitStack
+) -> None:
+    join = processes(redis_standalone, stack, claim_ms=200, tries=2)
+    a, b = await join(), await join()
+    a.queue.put("ai", 1)
+    assert await a.queue.take("ai") == [1]
+    taking = asyncio.create_task(b.queue.take("ai"))
+    a.queue.put("ai", 1)
+    await asyncio.sleep(4)  # many times as long as a claim
+    a.queue.done("ai", 1)
+    async with asyncio.timeout(RECOVERS_S):
+        assert await taking == [1]
+    assert b.queue.streams.set_aside == b.queue.streams.skipped == 0
+
+
+async def test_what_waits_for_another_worker_is_given_back_at_the_end(
+    redis_standalone: RedisServers, stack: AsyncExitStack
+) -> None:
+    join = processes(redis_standalone, stack, claim_ms=60_000)
+    a, b, c = await join(), await join(), await join()
+    a.queue.put("ai", 1)
+    assert await a.queue.take("ai") == [1]
+    taking = asyncio.create_task(b.queue.take("ai"))
+    a.queue.put("ai", 1)
+    await until(
+        lambda: any(queue._blocked for queue in b.queue._roles.values()), within_s=RECOVERS_S
+    )
+    taking.cancel()
+    await asyncio.gather(taking, return_exceptions=True)
+    await b.close()
+    a.queue.done("ai", 1)
+    async with asyncio.timeout(RECOVERS_S):
+        assert await c.queue.take("ai") == [1]
+
+
 async def test_what_kills_its_workers_is_set_aside(
     redis_standalone: RedisServers, stack: AsyncExitStack
 ) -> None:

@@ -174,9 +174,12 @@ class RoleQueue:
                     await self.grant(shard, some)
                 except BusAway:
                     continue  # whoever takes over has them
+                except asyncio.CancelledError:
+                    self._blocked |= blocked  # for `close`
+                    raise
 
     async def _keep(self) -> None:
-        """What is held does not look abandoned as long as this process lives."""
+        """What is here does not look abandoned as long as this process lives."""
         while True:
             await asyncio.sleep(self.streams.claim_s / 3)
             by_shard: dict[int, list[Word]] = {}
@@ -185,6 +188,12 @@ class RoleQueue:
                     by_shard.setdefault(shard, []).extend((conversation, entry))
             for shard, pairs in by_shard.items():
                 self.streams.keep(self.role, shard, pairs)
+            waiting: dict[int, list[bytes]] = {}
+            for entries in self._blocked.values():
+                for shard, entry in entries:
+                    waiting.setdefault(shard, []).append(entry)
+            for shard, some in waiting.items():
+                self.streams.keep_waiting(self.role, shard, some)
 
     async def close(self) -> None:
         """Somebody else may have what is not done, at once."""
@@ -195,4 +204,8 @@ class RoleQueue:
         self._known.clear()
         for conversation in unfinished:
             self.done(conversation)
+            self._put_back(conversation)
+        for conversation, entries in self._blocked.items():
+            for shard, entry in entries:
+                self.streams.acknowledge(self.role, shard, conversation, [entry])
             self._put_back(conversation)

@@ -84,6 +84,12 @@ class WorkStreams:
         claim_ms = int(self.claim_s * 1000)
         self._say(stream, b"EVAL", KEEP, 1, stream, GROUP, self.me, claim_ms, *pairs)
 
+    def keep_waiting(self, role: str, shard: int, entries: Sequence[bytes]) -> None:
+        """Read here, they wait until another process is done with their conversation: that must
+        not look like being claimed from one dead process after the other."""
+        stream = self.stream(role, shard)
+        self._say(stream, b"XCLAIM", stream, GROUP, self.me, 0, *entries, b"JUSTID")
+
     def _say(self, stream: bytes, *words: Word) -> None:
         self._outgoing.offer(slot_of(stream), command(*words), droppable=True)
 
