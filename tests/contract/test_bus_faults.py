@@ -369,6 +369,29 @@ async def test_what_waits_for_another_worker_is_given_back_at_the_end(
         assert await c.queue.take("ai") == [1]
 
 
+async def test_a_full_redis_is_not_asked_without_end(
+    redis_standalone: RedisServers, stack: AsyncExitStack
+) -> None:
+    join = processes(redis_standalone, stack)
+    a, b = await join(), await join()
+    (node,) = redis_standalone.nodes
+    a.queue.put("ai", 1)  # there is a stream, and no group yet
+    await a.fanout.outgoing.flushed(RECOVERS_S)
+    await run(node.ask, "CONFIG", "SET", "maxmemory", 1)
+    try:
+        await run(node.ask, "CONFIG", "RESETSTAT")
+        taking = asyncio.create_task(b.queue.take("ai"))
+        await asyncio.sleep(2)
+        said = await run(node.info, "commandstats")
+        asked = [said.get(f"cmdstat_{word}", "calls=0,") for word in ("xreadgroup", "xautoclaim")]
+        assert 0 < sum(int(one.split("=")[1].split(",")[0]) for one in asked) < 200
+    finally:
+        await run(node.ask, "CONFIG", "SET", "maxmemory", 0)
+    taking.cancel()
+    await asyncio.gather(taking, return_exceptions=True)
+    await works(a, b, 2)
+
+
 async def test_what_kills_its_workers_is_set_aside(
     redis_standalone: RedisServers, stack: AsyncExitStack
 ) -> None:

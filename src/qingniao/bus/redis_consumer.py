@@ -89,10 +89,12 @@ class Consumer:
             if isinstance(said, RedisError):
                 text = str(said)
                 if text.startswith("NOGROUP"):  # the first time, or Redis came back empty
-                    await link.ask(
+                    made = await link.ask(
                         "XGROUP", "CREATE", self._stream, GROUP, "0", "MKSTREAM"
                     )  # fmt: skip
-                    return None
+                    if not isinstance(made, RedisError) or str(made).startswith("BUSYGROUP"):
+                        return None
+                    said, text = made, str(made)  # full, or not a primary any more
                 self._streams.servers.heed(said, self._slot)
                 raise BusAway(text)
             return said
