@@ -286,6 +286,59 @@ async def test_slots_move_while_they_are_followed(cluster: Cluster, stack: Async
     await works(a, b, 9)
 
 
+async def test_a_server_without_a_channel_left_is_still_heard(
+    cluster: Cluster, stack: AsyncExitStack
+) -> None:
+    bus = await processes(cluster, stack)()
+    prefix, address_of = bus.fanout._prefix, bus.servers.address_of
+    desk = address_of(slot_of(b"%b:desk" % prefix))
+    other = next(c for c in range(1, 100) if address_of(slot_of(b"%b:c:%d" % (prefix, c))) != desk)
+    await bus.fanout.follow(other)
+    bus.fanout.unfollow(other)
+    await asyncio.sleep(3)  # it is asked whether it is there every second
+    assert bus.fanout.listener.losses == 0
+
+
+async def test_one_channel_that_has_moved_makes_nobody_deaf(
+    cluster: Cluster, stack: AsyncExitStack
+) -> None:
+    join = processes(cluster, stack)
+    a, b = await join(), await join()
+    ear = Ear(b)
+    prefix, address_of = b.fanout._prefix, b.servers.address_of
+    desk = address_of(slot_of(b"%b:desk" % prefix))
+    moved = next(c for c in range(1, 100) if address_of(slot_of(b"%b:c:%d" % (prefix, c))) == desk)
+    owner = await run(cluster.owner_of, f"{prefix.decode()}:c:{moved}")
+    others = [node for node in await run(lambda: cluster.primaries) if node is not owner]
+    await run(cluster.move_slots, {slot_of(b"%b:c:%d" % (prefix, moved))}, others[0])
+    await b.fanout.follow(moved)
+    await talks(a, ear, moved)
+    assert b.fanout.listener.losses == 0
+
+
+async def test_a_server_that_throws_us_out_is_not_asked_without_end(
+    redis_standalone: RedisServers, stack: AsyncExitStack
+) -> None:
+    join = processes(redis_standalone, stack)
+    a, b = await join(), await join()
+    ear = Ear(b)
+    await b.fanout.follow(7)
+    (link,) = b.servers.links
+    await link.ask("CONFIG", "SET", "maxclients", 1)
+    try:
+        await link.ask("CONFIG", "RESETSTAT")
+        await link.ask("CLIENT", "KILL", "TYPE", "pubsub")
+        await asyncio.sleep(2)
+        said = (await link.ask("INFO", "stats")).decode()
+        rejected = int(said.split("rejected_connections:")[1].split()[0])
+        assert 0 < rejected < 200
+    finally:
+        await link.ask("CONFIG", "SET", "maxclients", 10_000)
+    await well(a, b)
+    await until(lambda: ear.covers(7), within_s=RECOVERS_S)
+    await talks(a, ear)
+
+
 async def test_sentinels_name_another_primary(
     redis_sentinels: Sentinels, stack: AsyncExitStack
 ) -> None:

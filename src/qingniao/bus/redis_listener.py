@@ -17,6 +17,7 @@ from qingniao.metrics import Reading
 __all__ = ["Listener"]
 
 _MENDED_S: Final = 0.05
+_REFUSED_S: Final = 0.1
 
 Heard = Callable[[bytes, bytes], None]
 """Called with the channel and what was said."""
@@ -61,6 +62,8 @@ class Listener:
         self._back: list[bytes] = []
         self._misplaced: list[_Channel] | None = []
         """Those to be placed; `None`: look at all of them."""
+        self._refused: list[_Channel] = []
+        """Those to be placed again in a moment."""
         self._is_due = False
         self._closed = False
         self.losses = 0
@@ -130,7 +133,10 @@ class Listener:
             return
         self.servers.heed(error, channel.slot)
         self._doubt(channel)
-        self._plan(channel)
+        # Two servers may send us to each other for a while, or nobody may serve it.
+        if not self._refused:
+            asyncio.get_running_loop().call_later(_REFUSED_S, self._plan_refused)
+        self._refused.append(channel)
 
     def dropped(self, name: bytes, address: Address) -> None:
         """The server has ended it: the slot has moved."""
@@ -171,6 +177,11 @@ class Listener:
         if not self._is_due and not self._closed:
             self._is_due = True
             asyncio.get_running_loop().call_soon(self._place)
+
+    def _plan_refused(self) -> None:
+        refused, self._refused = self._refused, []
+        for channel in refused:
+            self._plan(channel)
 
     def _place(self) -> None:
         self._is_due = False

@@ -131,13 +131,13 @@ class Subscription:
                 await asyncio.sleep(backoff_s * random.uniform(0.5, 1))  # noqa: S311
                 backoff_s = min(_BACKOFF_MAX_S, backoff_s * 2)
                 continue
-            backoff_s, self.has_failed = _BACKOFF_S, False
+            self.has_failed = False
             self._speak(is_cluster=self._servers.is_cluster)
             self._lost.clear()
             self._due.clear()
             link.on_push, link.on_lost = self._take, self._lost.set
             self._link = link
-            self._heard_at = asyncio.get_running_loop().time()
+            began = self._heard_at = asyncio.get_running_loop().time()
             self._reports.up()
             try:
                 await self._watch(link)
@@ -146,6 +146,11 @@ class Subscription:
                 self._link = None
             self.has_failed = True
             self._reports.deaf(self.address)
+            if asyncio.get_running_loop().time() - began > _PING_S:
+                backoff_s = _BACKOFF_S
+            else:  # let in and thrown out: that may go on
+                await asyncio.sleep(backoff_s * random.uniform(0.5, 1))  # noqa: S311
+                backoff_s = min(_BACKOFF_MAX_S, backoff_s * 2)
 
     async def _watch(self, link: Link) -> None:
         """Return when it is lost, or silent in spite of being asked."""
@@ -166,11 +171,18 @@ class Subscription:
             take = self._kinds.get(reply[0])
             if take is not None:
                 take(reply)
-        elif isinstance(reply, RedisError) and self._due:
-            is_wanted, name = self._due.popleft()
-            if is_wanted:
-                self._reports.refused(name, reply)
+        elif isinstance(reply, RedisError):
+            self._refuse(reply)
         return True
+
+    def _refuse(self, error: RedisError) -> None:
+        if self._at_once > 1 or not self._due:
+            if self._link is not None:
+                self._link.cut()  # it may be about many channels, or about us: begin again
+            return
+        is_wanted, name = self._due.popleft()
+        if is_wanted:
+            self._reports.refused(name, error)
 
     def _hear(self, reply: list[Any]) -> None:
         self._reports.heard(reply[1], reply[2])
