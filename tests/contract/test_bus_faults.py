@@ -507,8 +507,12 @@ async def test_more_than_the_bound_is_left_out_and_said(
         a.fanout.publish(news(1, conversation))
         a.fanout.publish(Whisper(conversation, b"w"))
     await asyncio.sleep(0)
+    for conversation in range(101, 3_001):
+        a.fanout.publish(news(1, conversation))
+    await asyncio.sleep(0)
     assert a.fanout.outgoing.held <= 50
     assert a.fanout.outgoing.dropped >= 100
+    assert len(a.fanout._unsent) <= 1_001, "more than can be named is remembered"
     a.servers.look()
     await until(lambda: ear.covers(100), within_s=RECOVERS_S)
 

@@ -123,6 +123,7 @@ class RedisFanout:
         self._send(self._slots[0], self._desk, _Beat(leaves=True))
         await self.outgoing.flushed(deadline_s)
         self.outgoing.close()
+        self._unsent.clear()
         await self.listener.close()
 
     # Saying.
@@ -153,7 +154,8 @@ class RedisFanout:
     def _not_sent(self, conversation: int) -> None:
         if not self._unsent:
             asyncio.get_running_loop().call_later(_LISTS_S, self._tell_lost)
-        self._unsent.add(conversation)
+        if len(self._unsent) <= _NAMED:  # one more than can be named is enough to say so
+            self._unsent.add(conversation)
 
     def _tell_lost(self) -> None:
         """Others are to look for themselves; held like everything else until there is a way."""
