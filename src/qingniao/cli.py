@@ -92,6 +92,7 @@ def _parser() -> argparse.ArgumentParser:
     replay.add_argument("--json", action="store_true", help="print JSON instead of a table")
     replay.set_defaults(run=_replay)
     _add_load(commands.add_parser("load", help="put a server under load and measure it"))
+    _add_doubles(commands.add_parser("doubles", help="stand in for the bot platforms"))
     return parser
 
 
@@ -149,6 +150,20 @@ def _add_load(load: argparse.ArgumentParser) -> None:
     load.add_argument("--source", default="", help="local addresses to use, comma-separated")
     load.add_argument("--json", action="store_true", help="print JSON instead of a table")
     load.set_defaults(run=_load)
+
+
+def _add_doubles(doubles: argparse.ArgumentParser) -> None:
+    doubles.add_argument(
+        "names", nargs="*", metavar="NAME", help="dify, fastgpt, coze, or a dialect of OpenAI's "
+        "interface: openai, deepseek, qwen, vllm, ollama, litellm (default: all)",
+    )  # fmt: skip
+    doubles.add_argument("--host", default="127.0.0.1", help="address to listen on (127.0.0.1)")
+    doubles.add_argument("--port", type=int, default=0, help="the first one's port (0: free ones)")
+    doubles.add_argument(
+        "--pace", type=float, default=30.0, help="milliseconds between two pieces of an answer (30)"
+    )
+    doubles.add_argument("--json", action="store_true", help="print JSON instead of text")
+    doubles.set_defaults(run=_doubles)
 
 
 def _serve(options: argparse.Namespace) -> int:
@@ -248,5 +263,11 @@ def _replay(options: argparse.Namespace) -> int:
 
 def _load(options: argparse.Namespace) -> int:
     from qingniao.load.screen import run
+
+    return run(options)
+
+
+def _doubles(options: argparse.Namespace) -> int:
+    from qingniao.doubles.command import run
 
     return run(options)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Coroutine, Iterable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
-from qingniao.auth import Signer
+from qingniao.auth import KeyRing, Signer
 from qingniao.chat.leases import Leases
 from qingniao.chat.ports import MessageLog
 from qingniao.config import Config
@@ -35,6 +35,7 @@ class Engines:
     """This process, among all that may hold a lease."""
     database: Database
     blobs: Blobs
+    keys: KeyRing
     signer: Signer
     bus: Bus
     readings: tuple[Callable[[], Iterable[Reading]], ...]
@@ -56,7 +57,7 @@ class Engines:
         bus = await open_bus(config, stack)
         return cls(
             log=log, leases=leases, holder=_holder(), database=database, blobs=blobs,
-            signer=Signer(keys), bus=bus,
+            keys=keys, signer=Signer(keys), bus=bus,
             readings=(log.readings, bus.readings, database.readings),
             jobs=(shared_keys.run,) if shared_keys is not None else (),
         )  # fmt: skip
