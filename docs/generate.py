@@ -8,7 +8,7 @@ checkout, without the network, so that a test can compare it with what is commit
 import argparse
 import json
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Final
+from typing import Any, Final
 
 from msgspec import Struct
 from msgspec.structs import fields
@@ -158,7 +158,29 @@ def _yes(value: bool) -> str:
 def _ledger() -> dict[str, str]:
     facts = json.loads(FACTS.read_text("utf-8"))
     packages = facts["packages"]
-    asked = closure()
+    asked, cluster = closure(), closure("cluster")
+    rows, more = _weighed(asked, packages), _weighed(cluster, packages)
+    columns = ("package", "version", "kB", "released", "licence", "why")
+    others = [entry for entry in shipped("console").values() if not entry["direct"]]
+    sizes = ((f"`{name}`", f"{size:,}") for name, size in sorted(facts["web"].items()))
+    return {
+        "measured": facts["measured"],
+        "python": _table(columns, rows),
+        "cluster": _table(columns, more),
+        "cluster_total": f"{sum(packages[name]['bytes'] for name in cluster) / 1e6:.1f}",
+        "count": str(len(rows)),
+        "total": f"{sum(packages[name]['bytes'] for name in asked) / 1e6:.1f}",
+        "budget": str(BUDGET_MB),
+        "left_out_count": str(len(LEFT_OUT)),
+        "left_out": f"{sum(packages[name]['bytes'] for name in LEFT_OUT) / 1e6:.1f}",
+        "browser": _table(("package", "version", "app", "licence", "why"), _browser_rows()),
+        "others": str(len(others)),
+        "kinds": ", ".join(sorted({entry["licence"] for entry in others})),
+        "web": _table(("in `src/qingniao/web`", "bytes"), sizes),
+    }
+
+
+def _weighed(asked: dict[str, tuple[str, set[str]]], packages: Any) -> list[tuple[str, ...]]:
     rows = []
     for name, (version, by) in asked.items():
         fact = packages[name]
@@ -171,22 +193,7 @@ def _ledger() -> dict[str, str]:
         rows.append(
             (f"`{name}`", version, f"{fact['bytes'] / 1000:,.0f}", date, fact["licence"], why)
         )
-    rows.sort(key=lambda row: (row[0].strip("`") not in PYTHON, row[0]))
-    others = [entry for entry in shipped("console").values() if not entry["direct"]]
-    sizes = ((f"`{name}`", f"{size:,}") for name, size in sorted(facts["web"].items()))
-    return {
-        "measured": facts["measured"],
-        "python": _table(("package", "version", "kB", "released", "licence", "why"), rows),
-        "count": str(len(rows)),
-        "total": f"{sum(packages[name]['bytes'] for name in asked) / 1e6:.1f}",
-        "budget": str(BUDGET_MB),
-        "left_out_count": str(len(LEFT_OUT)),
-        "left_out": f"{sum(packages[name]['bytes'] for name in LEFT_OUT) / 1e6:.1f}",
-        "browser": _table(("package", "version", "app", "licence", "why"), _browser_rows()),
-        "others": str(len(others)),
-        "kinds": ", ".join(sorted({entry["licence"] for entry in others})),
-        "web": _table(("in `src/qingniao/web`", "bytes"), sizes),
-    }
+    return sorted(rows, key=lambda row: (row[0].strip("`") not in PYTHON, row[0]))
 
 
 def _browser_rows() -> Iterator[tuple[str, str, str, str, str]]:

@@ -48,8 +48,10 @@ _EARLIEST: Final = "2015"
 _DEADLINE_S: Final = 300
 
 
-def closure() -> dict[str, tuple[str, set[str]]]:
-    """Runtime packages → (pinned version, who asks for it; "" for ourselves)."""
+def closure(extra: str = "") -> dict[str, tuple[str, set[str]]]:
+    """Runtime packages → (pinned version, who asks for it; "" for ourselves). With `extra`, those
+    that only this extra brings."""
+    always = closure() if extra else {}
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
     asked: dict[str, set[str]] = {}
     done: set[tuple[str, frozenset[str]]] = set()
@@ -72,10 +74,10 @@ def closure() -> dict[str, tuple[str, set[str]]]:
         for each in needs:
             walk(each, wanted, name)
 
-    for line in project["dependencies"]:
+    for line in project["optional-dependencies"][extra] if extra else project["dependencies"]:
         walk(line, frozenset(), "")
     pins = dict(_pins())
-    return {name: (pins[name], by) for name, by in sorted(asked.items())}
+    return {name: (pins[name], by) for name, by in sorted(asked.items()) if name not in always}
 
 
 def _pins() -> Iterator[tuple[str, str]]:
@@ -222,7 +224,7 @@ def main() -> None:
         raise SystemExit("The ledger is for CPython 3.11 on x86_64: run it there.")
     known: dict[str, Any] = json.loads(FACTS.read_text("utf-8")) if FACTS.exists() else {}
     packages = {} if "--all" in sys.argv else known.get("packages", {})
-    needed = closure()
+    needed = closure() | closure("cluster")
     for name, (version, _) in needed.items():
         if packages.get(name, {}).get("version") != version:
             packages[name] = weigh(name, version)

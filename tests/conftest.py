@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 import uvloop
 from blockbuster import BlockBuster, blockbuster_ctx
+from bus_processes import bus_servers, join
 from engines import object_store, postgres, postgres_url
 from gateway_house import GatewayHouse
 from hypothesis import HealthCheck, settings
@@ -20,8 +21,8 @@ from redis_servers import redis_cluster, redis_sentinels, redis_standalone
 
 # Fixtures of every test.
 __all__ = [
-    "object_store", "postgres", "postgres_url", "redis_cluster", "redis_sentinels",
-    "redis_standalone",
+    "bus_servers", "join", "object_store", "postgres", "postgres_url", "redis_cluster",
+    "redis_sentinels", "redis_standalone",
 ]  # fmt: skip
 
 # Deterministic: a run of the suite says the same twice. The first example pays for imports.

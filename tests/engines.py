@@ -9,7 +9,6 @@ from collections.abc import Iterator
 
 import httpx
 import pytest
-from moto.server import ThreadedMotoServer
 
 from qingniao.errors import StartError
 from qingniao.servers.postgres import PostgresServer, find_postgres
@@ -35,6 +34,8 @@ def postgres_url(postgres: PostgresServer) -> Iterator[str]:
 @pytest.fixture(scope="session")
 def object_store() -> Iterator[str]:
     """An S3 that keeps everything in memory; its endpoint. It has one bucket, `qingniao`."""
+    from moto.server import ThreadedMotoServer  # a second, which only these tests pay
+
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     host, port = server.get_host_and_port()

@@ -15,6 +15,7 @@ from qingniao.chat.intake import Message
 from qingniao.chat.ports import MessageLog, ReadMark
 from qingniao.protocol.frames import EntryType
 from qingniao.storage.message_keys import entry_of, origin_of
+from qingniao.storage.messages_postgres import PostgresMessageLog
 from qingniao.storage.messages_rocksdb import RocksMessageLog
 
 NOW = 1_795_500_000_000
@@ -34,6 +35,31 @@ class Logs(Protocol):
     async def records(self, log: MessageLog, conversation: int) -> list[bytes]:
         """All that is stored of a conversation, as `storage.message_keys` packs it."""
         ...
+
+
+class PostgresLogs:
+    """PostgreSQL in a database."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+
+    @asynccontextmanager
+    async def open(self, *, heads: int = 1_000) -> AsyncIterator[MessageLog]:
+        """See `Logs`."""
+        log = await PostgresMessageLog.open(self._url, heads=heads)
+        try:
+            yield log
+        finally:
+            await log.close()
+
+    async def killed(self) -> "PostgresLogs":
+        """See `Logs`: whoever connects sees the same, whatever has become of the others."""
+        return self
+
+    async def records(self, log: MessageLog, conversation: int) -> list[bytes]:
+        """See `Logs`."""
+        assert isinstance(log, PostgresMessageLog)
+        return [record for _, record in await log._records(conversation, 0, 1 << 40)]
 
 
 class RocksLogs:

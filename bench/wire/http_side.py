@@ -14,7 +14,6 @@ import subprocess
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any, Final
 
 from litestar import Litestar, post
@@ -79,8 +78,7 @@ async def answering(folder: Path) -> AsyncIterator[int]:
     inner = Litestar([_take], logging_config=None, openapi_config=None)
     public = edge._PUBLIC
     edge._PUBLIC = public | {_PATH}  # type: ignore[misc]
-    hub = SimpleNamespace(services=SimpleNamespace(config=GatewayConfig()))
-    front = Front(hub, edge.Edge(inner, WebFolder(folder)))  # type: ignore[arg-type]
+    front = Front(GatewayConfig(), edge.Edge(inner, WebFolder(folder)))
     server = await asyncio.get_running_loop().create_server(front.http, "127.0.0.1", 0)
     try:
         yield server.sockets[0].getsockname()[1]

@@ -111,6 +111,12 @@ class StorageConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     heads: int = 20_000
     """Conversations whose state is kept in memory, about 1 KB each; the ones loaded first go first
     and are read again when needed (policy: drop_oldest)."""
+    readers: int = 4
+    """With PostgreSQL: connections of this process that read the log; who needs one more waits, and
+    after `database.timeout_ms` it is an error (policy: refuse). One more commits."""
+    retention_days: int = 0
+    """With PostgreSQL: days after which messages are dropped, by whole months of storing; 0 keeps
+    everything. Conversations keep their state; what is gone is shown to nobody."""
 
 
 class DatabaseConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -119,7 +125,7 @@ class DatabaseConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     url: str = ""
     """`postgresql://user:password@host:port/name`, which several processes may share; empty: one
     SQLite file in the data folder."""
-    pool: int = 10
+    pool: int = 5
     """Connections of this process to PostgreSQL at most; who needs one more waits, and after
     `database.timeout_ms` it is an error (policy: refuse)."""
     timeout_ms: int = 10_000
@@ -259,7 +265,7 @@ _SECTIONS: Final = {
     "api": ApiConfig,
     "wire": WireConfig,
 }
-_MAY_BE_ZERO: Final = frozenset({"gateway.notice_ms"})
+_MAY_BE_ZERO: Final = frozenset({"gateway.notice_ms", "storage.retention_days"})
 _PREFIX: Final = "QINGNIAO_"
 _NOT_SETTINGS: Final = frozenset(
     {"QINGNIAO_CONFIG", "QINGNIAO_PASSWORD", "QINGNIAO_REQUIRE_ENGINES"}

@@ -37,7 +37,10 @@ __all__ = [
     "current_version",
     "encode_corpus",
     "examples_of",
+    "has_version",
     "open_current",
+    "open_version",
+    "prune",
     "version_of",
 ]
 
@@ -135,14 +138,25 @@ def build(source: Path, target: Path) -> BuildReport:
     if is_new:
         _write_version(target, corpus, report)
     _replace(target / CURRENT, version.encode())
-    _prune(target, keep=version)
+    prune(target, keep=version)
     return msgspec.structs.replace(report, took_ms=round((time.perf_counter() - started) * 1000))
 
 
 def open_current(target: Path) -> Built:
     """Open the newest version. Reads files: not on the event loop. Raises `NotBuilt`."""
+    return open_version(target, current_version(target))
+
+
+def has_version(target: Path, version: str) -> bool:
+    """Is that version here, and complete? Looks at a file."""
+    return (target / version / MANIFEST).is_file()
+
+
+def open_version(target: Path, version: str) -> Built:
+    """Open that version. Reads files: not on the event loop. Raises `NotBuilt`."""
     try:
-        version = current_version(target)
+        if not version:
+            raise NotBuilt
         return Built(
             version=version,
             retriever=KnowledgeRetriever.open(target / version, version=version),
@@ -190,7 +204,8 @@ def _replace(path: Path, content: bytes) -> None:
     draft.replace(path)
 
 
-def _prune(target: Path, *, keep: str) -> None:
+def prune(target: Path, *, keep: str) -> None:
+    """Remove all versions but `keep` and the newest of the others."""
     versions = [path for path in target.iterdir() if (path / MANIFEST).is_file()]
     versions.sort(key=lambda path: (path.name == keep, path.stat().st_mtime_ns), reverse=True)
     for path in versions[KEPT:]:

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from message_logs import NOW, Logs, RocksLogs, action, folded, read_on, said, text
+from message_logs import NOW, Logs, PostgresLogs, RocksLogs, action, folded, read_on, said, text
 
 from qingniao.chat.head import DEVICES_KEPT
 from qingniao.chat.intake import Decision, Message, Move, Outcome, Rename
@@ -18,8 +18,10 @@ from qingniao.protocol.codes import Code
 from qingniao.protocol.frames import EntryType
 
 
-@pytest.fixture(params=["rocksdb"])
+@pytest.fixture(params=["rocksdb", "postgres"])
 def logs(request: pytest.FixtureRequest, tmp_path: Path) -> Logs:
+    if request.param == "postgres":
+        return PostgresLogs(request.getfixturevalue("postgres_url"))
     return RocksLogs(tmp_path / "log")
 
 

@@ -117,11 +117,15 @@ def test_every_dependency_has_a_reason_and_a_weight() -> None:
     project: Any = tomllib.loads((REFERENCE.parents[1] / "pyproject.toml").read_text("utf-8"))
     named = {
         canonicalize_name(re.split(r"[\[=;<> ]", line)[0])
-        for line in project["project"]["dependencies"]
+        for asked in (
+            project["project"]["dependencies"],
+            project["project"]["optional-dependencies"]["cluster"],
+        )
+        for line in asked
     }
     assert named == set(PYTHON)
     page = PAGES["dependencies.md"]
-    for name, (version, _) in closure().items():
+    for name, (version, _) in (closure() | closure("cluster")).items():
         assert f"| `{name}` | {version} |" in page, f"run `python -m docs.ledger` for {name}"
     in_page = set(re.findall(r"^\| `([@\w/-]+)` \| [\d.]+ \| (?:widget|console) ", page, re.M))
     assert in_page == set(BROWSER)

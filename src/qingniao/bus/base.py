@@ -33,7 +33,7 @@ __all__ = [
 Audience = Literal["all", "agents", "visitor"]
 
 
-class Told(Struct, frozen=True, gc=False):
+class Told(Struct, frozen=True, array_like=True, gc=False):
     """One stored entry: its frame in MessagePack, and what a gateway must know to route it."""
 
     seq: int
@@ -43,7 +43,7 @@ class Told(Struct, frozen=True, gc=False):
     """The sender's `sender/device`; that connection has its ack instead."""
 
 
-class News(Struct, frozen=True, tag=1):
+class News(Struct, frozen=True, array_like=True, tag=1):
     """New entries of one conversation, ascending. `moved`: it changed hands."""
 
     conversation: int
@@ -51,7 +51,7 @@ class News(Struct, frozen=True, tag=1):
     moved: bool = False
 
 
-class Whisper(Struct, frozen=True, gc=False, tag=2):
+class Whisper(Struct, frozen=True, array_like=True, gc=False, tag=2):
     """Something that is never stored (typing, delta, read marks): an encoded frame.
 
     `droppable` ones are the first to go when a reader is slow.
@@ -67,13 +67,13 @@ class Whisper(Struct, frozen=True, gc=False, tag=2):
     """Does it change what the agents' list shows?"""
 
 
-class SignOut(Struct, frozen=True, gc=False, tag=3):
+class SignOut(Struct, frozen=True, array_like=True, gc=False, tag=3):
     """Close every connection of this agent's session."""
 
     session: str
 
 
-class Attendance(Struct, frozen=True, gc=False, tag=4):
+class Attendance(Struct, frozen=True, array_like=True, gc=False, tag=4):
     """An agent came (first connection), left (last one), or changed: a name, `accepting`."""
 
     agent: int
@@ -82,33 +82,33 @@ class Attendance(Struct, frozen=True, gc=False, tag=4):
     """The agent's name, when it may have changed."""
 
 
-class Returned(Struct, frozen=True, gc=False, tag=5):
+class Returned(Struct, frozen=True, array_like=True, gc=False, tag=5):
     """A visitor whose conversation waits has connected: they want to hear their place."""
 
     conversation: int
 
 
-class Moved(Struct, frozen=True, gc=False, tag=6):
+class Moved(Struct, frozen=True, array_like=True, gc=False, tag=6):
     """A conversation changed hands: its head says to whom."""
 
     conversation: int
 
 
-class Released(Struct, frozen=True, gc=False, tag=7):
+class Released(Struct, frozen=True, array_like=True, gc=False, tag=7):
     """There is a new version of what everybody works with. After a `Gap` ask which one it is."""
 
     what: Literal["flow", "knowledge", "settings"]
     version: str = ""
 
 
-class Touched(Struct, frozen=True, tag=8):
+class Touched(Struct, frozen=True, array_like=True, tag=8):
     """What a list shows of these conversations has changed. Engines make it of News and whispers
     that are not delivered here; nobody publishes it."""
 
     conversations: tuple[int, ...]
 
 
-class Gap(Struct, frozen=True, tag=9):
+class Gap(Struct, frozen=True, array_like=True, tag=9):
     """Something may have been lost: of these conversations, or (none named) of anything. Engines
     deliver it once what comes from now on arrives; nobody else publishes it."""
 

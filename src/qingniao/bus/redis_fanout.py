@@ -33,13 +33,13 @@ _NAMED: Final = 1_000
 _TOUCHED_AT_ONCE: Final = 2_000
 
 
-class _Beat(Struct, frozen=True, tag=20):
+class _Beat(Struct, frozen=True, array_like=True, tag=20):
     """This process is there, and hears and speaks. `leaves`: not any more."""
 
     leaves: bool = False
 
 
-class _Lost(Struct, frozen=True, tag=21):
+class _Lost(Struct, frozen=True, array_like=True, tag=21):
     """What this process published about these (none: any) conversations may not have arrived."""
 
     conversations: tuple[int, ...] = ()

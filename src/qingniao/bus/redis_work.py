@@ -8,7 +8,7 @@ what it puts: the sweeper's marks are then the queue.
 
 import asyncio
 import random
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterable
 from typing import Any, Final
 
@@ -128,8 +128,12 @@ class _Line:
         self.ready: deque[int] = deque()
         self._known: set[int] = set()
         """What is in `ready`."""
+        self._out: set[int] = set()
+        """What somebody has taken and not done."""
         self.held: dict[int, list[tuple[int, bytes]]] = {}
         """Given out or ready, and not done: the entries behind it, by shard."""
+        self._granting: Counter[int] = Counter()
+        """What is being asked for: done meanwhile, it must not go to anybody else."""
         self._blocked: dict[int, list[tuple[int, bytes]]] = {}
         """Another process is at it."""
         self._takers: deque[tuple[int, asyncio.Future[None]]] = deque()
@@ -141,7 +145,7 @@ class _Line:
             loop.create_task(_Reader(self, shard).run()) for shard in range(len(queue.shards))
         ]
         self._tasks.append(loop.create_task(self._keep()))
-        self._tasks.append(loop.create_task(self._try_blocked()))
+        self._tasks.append(loop.create_task(self._look_again()))
 
     @property
     def depth(self) -> int:
@@ -173,6 +177,7 @@ class _Line:
                 raise
         taken = [self.ready.popleft() for _ in range(min(most, len(self.ready)))]
         self._known.difference_update(taken)
+        self._out.update(taken)
         for conversation in taken:
             self.held.setdefault(conversation, [])
         return taken
@@ -213,13 +218,24 @@ class _Line:
                 self._offer(conversation)
 
     def done(self, conversation: int) -> None:
+        """Acknowledge what was behind it and let others have it."""
+        self._out.discard(conversation)
+        if conversation in self._known or conversation in self._granting:
+            return  # there is news already, and nobody else is to begin with it now
         by_shard: dict[int, list[bytes]] = {}
         for shard, entry in self.held.pop(conversation, ()):
             by_shard.setdefault(shard, []).append(entry)
         for shard, entries in by_shard.items():
             self._acknowledge(shard, conversation, entries)
-        if conversation in self._known:
-            self.held.setdefault(conversation, [])
+
+    def _give_back(self) -> None:
+        """What was read for takers who are busy now: another process may be idle."""
+        self._known.clear()
+        while self.ready:
+            conversation = self.ready.popleft()
+            if conversation not in self._out:  # or its handler says when
+                self.done(conversation)
+            self.queue.put(self.role, conversation)
 
     def _acknowledge(self, shard: int, conversation: int, entries: list[bytes]) -> None:
         stream = self.queue.stream(self.role, shard)
@@ -234,18 +250,30 @@ class _Line:
         queue = self.queue
         stream = queue.stream(self.role, shard)
         conversations = list(dict.fromkeys(conversation for _, conversation in entries))
-        said = await queue.servers.ask(
-            stream, b"EVAL", TAKE, 1, stream, queue.me, int(queue.claim_s * 1000), *conversations
-        )
-        if isinstance(said, RedisError):
-            raise BusAway(str(said))
-        verdicts = dict(zip(conversations, said, strict=True))
-        self.granted(shard, [(entry, c, int(verdicts[c])) for entry, c in entries])
+        self._granting.update(conversations)
+        try:
+            said = await queue.servers.ask(
+                stream, b"EVAL", TAKE, 1, stream, queue.me, int(queue.claim_s * 1000),
+                *conversations,
+            )  # fmt: skip
+            if isinstance(said, RedisError):
+                raise BusAway(str(said))
+            verdicts = dict(zip(conversations, said, strict=True))
+            self.granted(shard, [(entry, c, int(verdicts[c])) for entry, c in entries])
+        finally:
+            self._granting.subtract(conversations)
+            self._granting += Counter()
+            for conversation in conversations:
+                if conversation in self.held and conversation not in self._out:
+                    self.done(conversation)  # it became done meanwhile, unless there is news
 
-    async def _try_blocked(self) -> None:
-        """What another process was at may be ours now."""
+    async def _look_again(self) -> None:
+        """What another process was at may be ours now; what nobody here takes may be another's."""
         while True:
+            waited = set(self.ready)
             await asyncio.sleep(_BUSY_ELSEWHERE_S * random.uniform(0.75, 1.25))  # noqa: S311
+            if waited.intersection(self.ready) and self._has_link():
+                self._give_back()
             blocked, self._blocked = self._blocked, {}
             by_shard: dict[int, list[tuple[bytes, int]]] = {}
             for conversation, entries in blocked.items():
@@ -256,6 +284,9 @@ class _Line:
                     await self.grant(shard, some)
                 except BusAway:
                     continue  # whoever takes over has them
+
+    def _has_link(self) -> bool:
+        return all(self.queue.servers.link_of(slot_of(shard)) for shard in self.queue.shards)
 
     async def _keep(self) -> None:
         """What is held does not look abandoned as long as this process lives."""

@@ -10,10 +10,11 @@ from typing import Final, NamedTuple, Protocol
 
 from qingniao.chat.head import Head
 from qingniao.chat.intake import Decision, Intent
+from qingniao.chat.lifecycle import Status
 from qingniao.metrics import Reading
 from qingniao.protocol.frames import Entry
 
-__all__ = ["MARKS_AT_ONCE", "MessageLog", "ReadMark", "Role"]
+__all__ = ["MARKS_AT_ONCE", "MessageLog", "ReadMark", "Role", "owes"]
 
 
 class Role(StrEnum):
@@ -34,6 +35,15 @@ class ReadMark(NamedTuple):
     conversation: int
     is_agent: bool
     seq: int
+
+
+def owes(head: Head, role: Role) -> bool:
+    """Does a conversation that stands there owe `role` work?"""
+    if role is Role.AI:
+        return head.owes_bot
+    if role is Role.ASSIGNMENT:
+        return head.status is Status.WAITING
+    return True
 
 
 class MessageLog(Protocol):

@@ -4,16 +4,20 @@ Owns the published flow and the dispatcher; refuses to know a bot. Rule: a conve
 cleared only when its head says that nothing is owed.
 """
 
+import asyncio
+from typing import Final
+
 import msgspec
 
 from qingniao.bus.base import Fanout, Whisper, WorkQueue
 from qingniao.chat.intake import Decision, Outcome, Summary
 from qingniao.chat.ports import MessageLog, Role
-from qingniao.errors import StartError
+from qingniao.errors import QingniaoError, StartError
 from qingniao.flow.graph import Flow
 from qingniao.flow.plan import Plan, prepare
 from qingniao.flow.samples import AFTER_SALES
 from qingniao.flow.samples import read as read_sample_flow
+from qingniao.log import get_logger
 from qingniao.pipeline.pipeline import Pipeline
 from qingniao.protocol.codec import MSGPACK
 from qingniao.protocol.frames import Delta
@@ -24,6 +28,10 @@ from qingniao.workers.dispatch import Dispatcher
 from qingniao.workers.ports import Bots, Senses
 
 __all__ = ["Answering"]
+
+_log: Final = get_logger("runtime")
+_LOOK_S: Final = 5.0
+"""One small row: whoever published may not have been heard."""
 
 
 class Answering:
@@ -46,6 +54,7 @@ class Answering:
         self._fanout = fanout
         self._visitors = visitors
         self._plan: Plan | None = None
+        self._version = 0
         self._worker = AIWorker(
             log,
             submit=self._submit,
@@ -61,10 +70,25 @@ class Answering:
         """Walk what is published; before anything is, the sample. Call it before the first
         conversation."""
         row = await flows.published(AFTER_SALES)
-        flow = (
-            msgspec.convert(row.graph, Flow) if row is not None else read_sample_flow(AFTER_SALES)
-        )
-        self._plan = prepare(flow)
+        if row is None:
+            self._plan = prepare(read_sample_flow(AFTER_SALES))
+        elif row.version != self._version:
+            self._plan = prepare(msgspec.convert(row.graph, Flow))
+            self._version = row.version
+
+    async def keep_flow(self, flows: Flows, released: asyncio.Event) -> None:
+        """Load what is published later, when told and every few seconds, until cancelled."""
+        while True:
+            try:
+                async with asyncio.timeout(_LOOK_S):
+                    await released.wait()
+            except TimeoutError:
+                pass  # nobody said anything, which proves nothing
+            released.clear()
+            try:
+                await self.load_flow(flows)
+            except (QingniaoError, msgspec.ValidationError) as exc:
+                _log.error("flow_not_loaded", exc=exc)
 
     async def _answer(self, conversation: int) -> bool:
         await self._worker.handle(conversation)

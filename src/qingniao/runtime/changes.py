@@ -1,4 +1,4 @@
-"""What was changed over HTTP, told to the sockets that show it.
+"""What was changed over HTTP, told to the sockets that show it and the workers that use it.
 
 Owns the telling; refuses to change an account. Rule: the change is on disk before anything here is
 called; who misses what is told reads it later.
@@ -6,7 +6,7 @@ called; who misses what is told reads it later.
 
 from collections.abc import Sequence
 
-from qingniao.bus.base import Attendance, Fanout, Presence, SignOut, Whisper, WorkQueue
+from qingniao.bus.base import Attendance, Fanout, Presence, Released, SignOut, Whisper, WorkQueue
 from qingniao.chat.intake import Rename
 from qingniao.chat.ports import MessageLog, Role
 from qingniao.pipeline.pipeline import Pipeline
@@ -51,6 +51,10 @@ class Changes:
         """A name, or whether somebody accepts conversations, has changed."""
         is_here = bool(await self._presence.online((f"a:{user.id}",)))
         self._fanout.publish(Attendance(user.id, is_here, user.name))
+
+    def knowledge_changed(self) -> None:
+        """Entries were imported: whoever answers has to learn them."""
+        self._fanout.publish(Released("knowledge"))
 
     def signed_out(self, _user: int, sessions: Sequence[str]) -> None:
         """These sessions have ended."""

@@ -1,24 +1,26 @@
 """The engines that the settings choose. Owns their opening and end.
 
-Engines are named here, in `buses.py` and in `stores.py`, and nowhere else. Rule: what is opened is
-put on the stack at once, so that it is closed in reverse order.
+Engines are named in `logs.py`, `stores.py` and `buses.py`, and nowhere else. Rule: what is opened
+is put on the stack at once, so that it is closed in reverse order.
 """
 
-import asyncio
+import os
+import secrets
+import socket
 from collections.abc import Callable, Coroutine, Iterable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
-from pathlib import Path
 
 from qingniao.auth import Signer
+from qingniao.chat.leases import Leases
 from qingniao.chat.ports import MessageLog
 from qingniao.config import Config
 from qingniao.metrics import Reading
 from qingniao.runtime.buses import Bus, open_bus
+from qingniao.runtime.logs import open_leases, open_log
 from qingniao.runtime.stores import open_blobs, open_database, open_keys
 from qingniao.storage.blobs import Blobs
 from qingniao.storage.database import Database
-from qingniao.storage.messages_rocksdb import RocksMessageLog
 
 __all__ = ["Engines"]
 
@@ -28,6 +30,9 @@ class Engines:
     """What every role of a process shares."""
 
     log: MessageLog
+    leases: Leases
+    holder: str
+    """This process, among all that may hold a lease."""
     database: Database
     blobs: Blobs
     signer: Signer
@@ -41,10 +46,8 @@ class Engines:
     @classmethod
     async def open(cls, config: Config, stack: AsyncExitStack) -> "Engines":
         """The data folder is there and can be written. Raises `StartError` or `ConfigError`."""
-        log = await asyncio.to_thread(
-            RocksMessageLog, Path(config.data) / "messages", heads=config.storage.heads
-        )
-        stack.push_async_callback(log.close)
+        log = await open_log(config, stack)
+        leases = await open_leases(config, stack)
         database = await open_database(config)
         stack.push_async_callback(database.close)
         keys, shared_keys = await open_keys(config, database)
@@ -52,7 +55,12 @@ class Engines:
         stack.push_async_callback(blobs.close)
         bus = await open_bus(config, stack)
         return cls(
-            log=log, database=database, blobs=blobs, signer=Signer(keys), bus=bus,
-            readings=(log.readings, bus.readings),
+            log=log, leases=leases, holder=_holder(), database=database, blobs=blobs,
+            signer=Signer(keys), bus=bus,
+            readings=(log.readings, bus.readings, database.readings),
             jobs=(shared_keys.run,) if shared_keys is not None else (),
         )  # fmt: skip
+
+
+def _holder() -> str:
+    return f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"

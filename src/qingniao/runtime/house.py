@@ -5,7 +5,7 @@ no sockets.
 """
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Coroutine
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Any, Final
 
@@ -45,8 +45,8 @@ class House:
         self._base = base = Foundation(self._config, await Engines.open(self._config, stack))
         # First of all: what it furnishes the others read.
         api = await _open_api(base) if ServeRole.API in self._roles else None
-        learn = await self._open_workers(base)
-        app = api.app(learn) if api is not None else Vitals(base.health, base.metrics)
+        await self._open_workers(base)
+        app = api.app() if api is not None else Vitals(base.health, base.metrics)
         self._server = self._open_door(base, app)
         for source in (*self._workers, self._server):
             base.metrics.add(source.readings)
@@ -96,15 +96,11 @@ class House:
         except TimeoutError:
             _log.warning("drain_gave_up", waiting=self._base.pipeline.depth)
 
-    async def _open_workers(self, base: Foundation) -> Callable[[], None]:
-        """The workers of this process; the call that tells them of new knowledge."""
-        learn: Callable[[], None] = _nobody_learns
+    async def _open_workers(self, base: Foundation) -> None:
         if ServeRole.AI in self._roles:
             from qingniao.runtime.rooms.ai import AIRoom
 
-            ai = AIRoom(base)
-            learn = ai.learning.request
-            self._workers.append(ai)
+            self._workers.append(AIRoom(base))
         if ServeRole.ASSIGNMENT in self._roles:
             from qingniao.runtime.rooms.assignment import AssignmentRoom
 
@@ -119,7 +115,6 @@ class House:
             self._workers.append(DeliveryRoom(base))
         for worker in self._workers:
             await worker.open()
-        return learn
 
     def _open_door(self, base: Foundation, app: Any) -> "GatewayServer | HttpServer":
         if self._is_gateway:
@@ -137,7 +132,3 @@ async def _open_api(base: Foundation) -> "ApiRoom":
     api = ApiRoom(base)
     await api.open()
     return api
-
-
-def _nobody_learns() -> None:
-    pass

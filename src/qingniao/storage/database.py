@@ -6,7 +6,7 @@ that looks before it changes takes a lock first: the row's, or one by name (`loc
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Collection
+from collections.abc import AsyncGenerator, Collection, Iterable
 from contextlib import asynccontextmanager
 from hashlib import blake2b
 from pathlib import Path
@@ -28,8 +28,10 @@ from sqlalchemy import (
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy.pool import AsyncAdaptedQueuePool
 
 from qingniao.errors import StartError, StorageError
+from qingniao.metrics import Reading
 from qingniao.storage.database_sqlite import sqlite_engine
 from qingniao.storage.errors import Unreachable, from_driver
 from qingniao.storage.migrations import HEAD, KNOWN
@@ -120,6 +122,12 @@ class Database:
             await connection.execution_options(qingniao_write=True)
             async with connection.begin():
                 yield connection
+
+    def readings(self) -> Iterable[Reading]:
+        """For `metrics`."""
+        pool = self._engine.pool
+        used = pool.checkedout() if isinstance(pool, AsyncAdaptedQueuePool) else 0
+        yield "gauge", "database_connections", "Connections to the database in use.", used
 
     async def close(self) -> None:
         """Let go of the file or the server. Idempotent; waits for a write under way."""

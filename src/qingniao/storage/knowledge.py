@@ -62,8 +62,7 @@ class KnowledgeEntries:
                 found = [_entry(row) for row in rows]
                 entries += found
                 if len(found) < _BATCH:
-                    # In an order that does not depend on the database's language.
-                    return sorted(entries, key=lambda entry: entry.id)
+                    return entries
 
 
 async def put_within(

@@ -18,12 +18,11 @@ import msgspec
 from rocksdict import WriteBatch
 
 from qingniao.chat.head import Head, fold
-from qingniao.chat.lifecycle import Status
-from qingniao.chat.ports import ReadMark, Role
+from qingniao.chat.ports import ReadMark, Role, owes
 from qingniao.storage.message_engine import Engine
 from qingniao.storage.message_keys import entry_of, head_key, mark_key, origin_of
 
-__all__ = ["CLEARED_KEPT", "Heads", "owes"]
+__all__ = ["CLEARED_KEPT", "Heads"]
 
 CLEARED_KEPT: Final = 2_000
 """Cleared marks of one role that are left on disk; above it the older half goes (policy:
@@ -31,15 +30,6 @@ drop_oldest)."""
 
 _encode: Final = msgspec.msgpack.Encoder().encode
 _decode_head: Final = msgspec.msgpack.Decoder(Head).decode
-
-
-def owes(head: Head, role: Role) -> bool:
-    """Does a conversation that stands there owe `role` work?"""
-    if role is Role.AI:
-        return head.owes_bot
-    if role is Role.ASSIGNMENT:
-        return head.status is Status.WAITING
-    return True
 
 
 class Heads:

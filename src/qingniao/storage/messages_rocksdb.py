@@ -20,13 +20,13 @@ from rocksdict import WriteBatch
 
 from qingniao.chat.head import DEVICES_KEPT, Head, fold
 from qingniao.chat.intake import Decision, Intent, Message, Rename, decide
-from qingniao.chat.ports import MARKS_AT_ONCE, ReadMark, Role
+from qingniao.chat.ports import MARKS_AT_ONCE, ReadMark, Role, owes
 from qingniao.errors import StorageError
 from qingniao.metrics import Reading
 from qingniao.protocol.codes import Code
 from qingniao.protocol.frames import Entry
 from qingniao.storage.message_engine import Engine
-from qingniao.storage.message_heads import Heads, owes
+from qingniao.storage.message_heads import Heads
 from qingniao.storage.message_keys import (
     device_key,
     entry_key,

@@ -273,6 +273,8 @@ versions: Final = Table(
     Column("source", _Word(64), nullable=False),
     Column("built", _Word(64), nullable=False),
     Column("sha256", _Word(64), nullable=False),
+    Column("builder", _Word(64), nullable=False),
+    Column("builds_until", BigInteger, nullable=False),
 )
 
 signing_keys: Final = Table(

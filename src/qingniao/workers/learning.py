@@ -20,10 +20,10 @@ from qingniao.knowledge.entries import Entry
 from qingniao.log import get_logger
 from qingniao.training import Built, current_version, encode_corpus, open_current, version_of
 
-__all__ = ["Learning", "LearningFailed"]
+__all__ = ["BUILD_S", "Learning", "LearningFailed", "build_apart"]
 
 _log: Final = get_logger("learning")
-_BUILD_S: Final = 600.0
+BUILD_S: Final = 600.0
 _NICE: Final = 10
 
 
@@ -84,19 +84,24 @@ class Learning:
         _log.info("learnt", version=built.version, entries=len(entries))
 
     async def _build(self, corpus: bytes) -> None:
-        source = self._folder / "corpus.json"
-        await asyncio.to_thread(_write, source, corpus)
-        child = await asyncio.to_thread(_start, source, self._folder)
-        try:
-            _, said = await asyncio.to_thread(child.communicate, timeout=_BUILD_S)
-        except subprocess.TimeoutExpired as exc:
-            raise LearningFailed(f"Indexing took more than {_BUILD_S:.0f} s.") from exc
-        finally:
-            if child.returncode is None:
-                child.kill()
-                await asyncio.to_thread(child.wait)
-        if child.returncode != 0:
-            raise LearningFailed(f"Indexing failed: {said.decode(errors='replace')[-500:].strip()}")
+        await build_apart(corpus, self._folder / "corpus.json", self._folder)
+
+
+async def build_apart(corpus: bytes, source: Path, folder: Path) -> None:
+    """Build `corpus`, which is written to `source`, into `folder` in a child process. Raises
+    `LearningFailed`."""
+    await asyncio.to_thread(_write, source, corpus)
+    child = await asyncio.to_thread(_start, source, folder)
+    try:
+        _, said = await asyncio.to_thread(child.communicate, timeout=BUILD_S)
+    except subprocess.TimeoutExpired as exc:
+        raise LearningFailed(f"Indexing took more than {BUILD_S:.0f} s.") from exc
+    finally:
+        if child.returncode is None:
+            child.kill()
+            await asyncio.to_thread(child.wait)
+    if child.returncode != 0:
+        raise LearningFailed(f"Indexing failed: {said.decode(errors='replace')[-500:].strip()}")
 
 
 def _start(source: Path, folder: Path) -> subprocess.Popen[bytes]:

@@ -2,20 +2,20 @@
 
 import asyncio
 from collections.abc import Coroutine, Iterable
-from pathlib import Path
 from typing import Final
 
 from qingniao.bots.base import BotMisconfigured, BotService
 from qingniao.bots.local import LocalBot
+from qingniao.bus.base import Gap, Published, Released
 from qingniao.chat.ports import Role
 from qingniao.knowledge.entries import Entry
 from qingniao.metrics import Reading
 from qingniao.runtime.answering import Answering
 from qingniao.runtime.foundation import Foundation
+from qingniao.runtime.learning import make_learning
 from qingniao.runtime.rooms.sweeping import own_sweeper
 from qingniao.storage.flows import Flows
 from qingniao.training import Built
-from qingniao.workers.learning import Learning
 from qingniao.workers.senses import Mind
 
 __all__ = ["AIRoom"]
@@ -29,11 +29,15 @@ class AIRoom:
 
     def __init__(self, base: Foundation) -> None:
         engines, bus = base.engines, base.engines.bus
+        self._fanout = bus.fanout
         self._flows = Flows(engines.database)
         self._knowledge = base.knowledge
+        self._flow_released = asyncio.Event()
         self._mind = Mind()
         self._bot: LocalBot | None = None
-        self.learning = Learning(Path(base.config.data) / "knowledge", self._entries, self._learnt)
+        self._learning = make_learning(
+            base.config, engines.database, engines.blobs, self._entries, self._learnt
+        )
         self._sweeper = own_sweeper(engines, Role.AI)
         self._answering = Answering(
             engines.log, base.pipeline, bus.fanout, bus.queue, visitors=base.visitors,
@@ -42,12 +46,19 @@ class AIRoom:
 
     async def open(self) -> None:
         """Learn what is to be known, and read the published flow."""
-        await self.learning.learn()
+        # First: what is released meanwhile is looked at afterwards.
+        self._fanout.subscribe(self._hear)
+        await self._learning.learn()
         await self._answering.load_flow(self._flows)
 
     def jobs(self) -> list[Coroutine[None, None, None]]:
         """See `Room`."""
-        return [self._answering.dispatcher.run(), self.learning.run(), self._sweeper.run()]
+        return [
+            self._answering.dispatcher.run(),
+            self._answering.keep_flow(self._flows, self._flow_released),
+            self._learning.run(),
+            self._sweeper.run(),
+        ]
 
     def readings(self) -> Iterable[Reading]:
         """See `Room`."""
@@ -56,6 +67,15 @@ class AIRoom:
     async def drain(self, within_s: float) -> None:
         """Answer those who are being answered; the others keep their mark."""
         await self._answering.dispatcher.drain(within_s)
+
+    def _hear(self, item: Published) -> None:
+        """A hint that there is something new, or that one may have been lost."""
+        is_lost = type(item) is Gap and not item.conversations
+        what = item.what if type(item) is Released else ""
+        if is_lost or what == "knowledge":
+            self._learning.request()
+        if is_lost or what == "flow":
+            self._flow_released.set()
 
     def _find_bot(self, bot: str) -> BotService:
         if self._bot is None or bot not in ("", self._bot.name):

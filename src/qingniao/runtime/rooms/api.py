@@ -1,6 +1,5 @@
 """The API role: HTTP resources and pages. Owns the application that serves them."""
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
@@ -35,11 +34,11 @@ class ApiRoom:
         """Furnish what is empty; `first` has the account that was made."""
         self.first = await furnish(self._base.engines.database, self._passwords, now_ms=wall_ms())
 
-    def app(self, knowledge_changed: Callable[[], None]) -> Any:
+    def app(self) -> Any:
         """The HTTP side as an ASGI application."""
-        return create_app(self._services(knowledge_changed))
+        return create_app(self._services())
 
-    def _services(self, knowledge_changed: Callable[[], None]) -> Services:
+    def _services(self) -> Services:
         base, config = self._base, self._base.config
         engines, bus = base.engines, base.engines.bus
         changes = Changes(engines.log, base.pipeline, bus.fanout, bus.queue, bus.presence)
@@ -71,7 +70,7 @@ class ApiRoom:
             trust=Trust(proxies=base.proxies(), secure=config.public_url.startswith("https:")),
             on_signed_out=changes.signed_out,
             on_user_changed=changes.user_changed,
-            on_knowledge_changed=knowledge_changed,
+            on_knowledge_changed=changes.knowledge_changed,
         )
 
     def _per_minute(self, name: str, times: int) -> RateLimits:

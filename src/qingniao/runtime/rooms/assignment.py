@@ -1,4 +1,4 @@
-"""The assignment role: waiting conversations are given to people."""
+"""The assignment role: waiting conversations are given to people, by one process at a time."""
 
 from collections.abc import Coroutine, Iterable, Sequence
 
@@ -6,6 +6,7 @@ from qingniao.clock import wall_ms
 from qingniao.metrics import Reading
 from qingniao.runtime.foundation import Foundation
 from qingniao.workers.assignment import Agent, AssignmentWorker
+from qingniao.workers.tenure import Tenure
 
 __all__ = ["AssignmentRoom"]
 
@@ -14,19 +15,16 @@ class AssignmentRoom:
     """`Room` of the role `worker:assignment`."""
 
     def __init__(self, base: Foundation) -> None:
-        self._users = base.users
-        engines, bus = base.engines, base.engines.bus
-        self._assigning = AssignmentWorker(
-            engines.log, bus.fanout, bus.presence, base.pipeline.submit, self._agents,
-            base.index.assigned, wall_ms,
-        )  # fmt: skip
+        self._base = base
+        engines = base.engines
+        self._tenure = Tenure(engines.leases, "assignment", engines.holder, self._assign)
 
     async def open(self) -> None:
         """See `Room`."""
 
     def jobs(self) -> list[Coroutine[None, None, None]]:
         """See `Room`."""
-        return [self._assigning.run()]
+        return [self._tenure.run()]
 
     def readings(self) -> Iterable[Reading]:
         """See `Room`."""
@@ -35,9 +33,18 @@ class AssignmentRoom:
     async def drain(self, within_s: float) -> None:
         """Nothing to finish: whoever waits keeps the mark."""
 
+    def _assign(self) -> Coroutine[None, None, None]:
+        """A worker that remembers nothing of an earlier turn: another has acted since."""
+        base, engines, bus = self._base, self._base.engines, self._base.engines.bus
+        worker = AssignmentWorker(
+            engines.log, bus.fanout, bus.presence, base.pipeline.submit, self._agents,
+            base.index.assigned, wall_ms,
+        )  # fmt: skip
+        return worker.run()
+
     async def _agents(self) -> Sequence[Agent]:
         return [
             Agent(id=user.id, name=user.name, accepting=user.accepting)
-            for user in await self._users.all()
+            for user in await self._base.users.all()
             if not user.disabled
         ]

@@ -1,7 +1,8 @@
 """The delivery role: what was left undone is brought again to those whose work it is.
 
-Today that is the sweeper; what is delivered to other systems (webhooks, channels) will be its
-neighbour, for it needs the same: marks in the log, and somebody who comes by until they are gone.
+Today that is the sweeper, one at a time; what is delivered to other systems (webhooks, channels)
+will be its neighbour, for it needs the same: marks in the log, and somebody who comes by until they
+are gone.
 """
 
 from collections.abc import Coroutine, Iterable
@@ -10,6 +11,7 @@ from qingniao.chat.ports import Role
 from qingniao.metrics import Reading
 from qingniao.runtime.foundation import Foundation
 from qingniao.workers.dispatch import Sweeper
+from qingniao.workers.tenure import Tenure
 
 __all__ = ["DeliveryRoom"]
 
@@ -18,14 +20,16 @@ class DeliveryRoom:
     """`Room` of the role `worker:delivery`."""
 
     def __init__(self, base: Foundation) -> None:
-        self._sweeper = Sweeper(base.engines.log, base.engines.bus.queue, (Role.AI, Role.INDEX))
+        engines = base.engines
+        self._sweeper = Sweeper(engines.log, engines.bus.queue, (Role.AI, Role.INDEX))
+        self._tenure = Tenure(engines.leases, "sweep", engines.holder, self._sweeper.run)
 
     async def open(self) -> None:
         """See `Room`."""
 
     def jobs(self) -> list[Coroutine[None, None, None]]:
         """See `Room`."""
-        return [self._sweeper.run()]
+        return [self._tenure.run()]
 
     def readings(self) -> Iterable[Reading]:
         """See `Room`."""
