@@ -20,7 +20,7 @@ from qingniao.clock import wall_ms
 from qingniao.errors import StartError
 from qingniao.replay.house import OwnServer
 
-__all__ = ["GOALS", "measure"]
+__all__ = ["GOALS", "connect_idle", "measure"]
 
 GOALS: Final = {
     "bytes_each": Goal("<=", 10_240),
@@ -53,9 +53,7 @@ async def _measure(folder: Path, groups: tuple[int, ...], seconds: int) -> Mappi
         children = []
         for group in groups:
             first = 1_000_000 + points[-1][0]
-            path = folder / f"group-{first}"
-            path.write_text("".join(_line(signer, first + n) for n in range(group)))
-            children.append(await _connect(load, port, path, seconds))
+            children.append(await connect_idle(load, port, folder, signer, first, group, seconds))
             await asyncio.sleep(_SETTLE_S)
             points.append((points[-1][0] + group, _rss(pid)))
         ends = [figures((await child.communicate())[0]) for child in children]
@@ -76,13 +74,13 @@ async def _measure(folder: Path, groups: tuple[int, ...], seconds: int) -> Mappi
     }
 
 
-def _line(signer: Signer, number: int) -> str:
-    token, _ = signer.visitor(f"idle{number}", number, wall_ms())
-    return f"{token} {number} 0\n"
-
-
-async def _connect(load: Path, port: int, path: Path, seconds: int) -> asyncio.subprocess.Process:
-    """A group of visitors, all welcome when this returns."""
+async def connect_idle(
+    load: Path, port: int, folder: Path, signer: Signer, first: int, count: int, seconds: int
+) -> asyncio.subprocess.Process:
+    """A group of visitors who say nothing, numbered from `first`, all welcome when this returns."""
+    path = folder / f"group-{first}"
+    tokens = ((n, signer.visitor(f"idle{n}", n, wall_ms())[0]) for n in range(first, first + count))
+    path.write_text("".join(f"{token} {n} 0\n" for n, token in tokens))
     child = await asyncio.create_subprocess_exec(
         str(load), "load", str(port), str(path), str(seconds), "0", stdout=asyncio.subprocess.PIPE
     )

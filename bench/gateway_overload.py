@@ -1,12 +1,13 @@
 """Three times what the server can take, offered by correct clients, then back to normal.
 
-500 visitors and their agents (`native/talk.c`). First the peak of a closed loop, then a calm load
-of 0.3 × that, then for a minute 3 × that whatever is acked, then the calm load again, then silence
-until everything is acked and heard. A client keeps at most `credit` unacked and a few waiting; what
-does not fit is `shed` before it has a number. Latencies count from when a message was due, waiting
-at the client included. Twice: with the settings as they come, and with an intake an eighth as long
-(`tiny_…`). The server has one core, the generator the other. Beside it the C server under the same
-offered load.
+500 visitors and their agents (`native/talk.c`). First a closed loop, whose messages come in bursts
+of eight and cost least; then paced loads about as high, each message sent when it is due: the most
+that any of them gets is the peak. Then a calm load of 0.3 × the closed loop, for a minute 3 × that
+whatever is acked, the calm load again, then silence until everything is acked and heard. A client
+keeps at most `credit` unacked and a few waiting; what does not fit is `shed` before it has a
+number. Latencies count from when a message was due, waiting at the client included. Twice: with the
+settings as they come, and with an intake an eighth as long (`tiny_…`). The server has one core, the
+generator the other. Beside it the C server under the same offered load.
 """
 
 import asyncio
@@ -46,6 +47,8 @@ _WINDOW: Final = 8
 """Unacked a side at the peak: all of them together stay below the intake's bound of 8,192."""
 _BACKLOG: Final = 40
 """Unacked and waiting a side: the credit of 32, and eight that were typed meanwhile."""
+_STEPS: Final = (0.7, 0.85, 1.0, 1.15)
+"""Paced loads among which the peak is looked for, in closed loops."""
 _OVER: Final = 3.0
 _CALM: Final = 0.3
 _NORMAL_US: Final = 50_000
@@ -61,6 +64,7 @@ class Phases:
     """Seconds of each part."""
 
     def __init__(self, quick: bool) -> None:
+        self.step = 1 if quick else 5
         self.peak, self.calm, self.over, self.after = (2, 2, 6, 4) if quick else (10, 5, 60, 10)
         self.tiny_over = 3 if quick else 20
         self.drain = 20
@@ -106,18 +110,25 @@ async def _overload(
 
 async def _phases(talk: Talk, pid: int, phases: Phases, over_s: float) -> dict[str, Any]:
     talk.tell(f"backlog {_BACKLOG}")
-    peak = await talk.ask(f"closed {_WINDOW}", phases.peak)
-    peak_per_s = peak["acked"] / peak["seconds"]
+    closed = await talk.ask(f"closed {_WINDOW}", phases.peak)
+    closed_per_s = closed["acked"] / closed["seconds"]
+    steps = []
+    for step in _STEPS:
+        talk.tell(f"pace {closed_per_s * step:.0f}")
+        steps.append(await talk.ask("measure", phases.step))
+    peak_per_s = max(found["acked"] / found["seconds"] for found in steps)
     before = rss_bytes(pid)
-    talk.tell(f"pace {peak_per_s * _CALM:.0f}")
+    talk.tell(f"pace {closed_per_s * _CALM:.0f}")
+    await talk.ask("measure", 1)  # what the last step left waiting
     calm = await talk.ask("measure", phases.calm)
     async with Memory(pid) as memory:
-        talk.tell(f"pace {peak_per_s * _OVER:.0f}")
+        talk.tell(f"pace {closed_per_s * _OVER:.0f}")
         over = await talk.ask("measure", over_s)
-        talk.tell(f"pace {peak_per_s * _CALM:.0f}")
+        talk.tell(f"pace {closed_per_s * _CALM:.0f}")
         after = await talk.ask("measure", phases.after)
     goodput = over["acked"] / over["seconds"]
     return {
+        "closed_per_s": round(closed_per_s),
         "peak_per_s": round(peak_per_s),
         "offered_per_s": round(over["offered"] / over["seconds"]),
         "goodput_per_s": round(goodput),
@@ -127,7 +138,7 @@ async def _phases(talk: Talk, pid: int, phases: Phases, over_s: float) -> dict[s
         "busy": over["busy"],
         "shed": over["shed"],
         "sent_again": over["repeats"],
-        "peak_ack_p99_ms": peak["p99_us"] / 1000,
+        "closed_ack_p99_ms": closed["p99_us"] / 1000,
         "calm_ack_p99_ms": calm["p99_us"] / 1000,
         "over_ack_p50_ms": over["p50_us"] / 1000,
         "over_ack_p99_ms": over["p99_us"] / 1000,

@@ -34,10 +34,10 @@ def lasting_ticket(signer: Signer, ticket: str) -> str:
 
 
 def parties(
-    signer: Signer, ticket: str, visitors: int, agents: int, *, silent: int = 0, first: int = FIRST
+    signer: Signer, ticket: str, visitors: int, agents: int, first: int = FIRST, silent: int = 0
 ) -> str:
-    """That many visitors, evenly among the agents' connections, and `silent` more who only are
-    there, as `parties.h` reads them. Conversations are numbered from `first`."""
+    """That many visitors, numbered from `first`, evenly among the agents' connections, and `silent`
+    more who only are there, as `parties.h` reads them."""
     now_ms = wall_ms()
     numbers = range(first, first + visitors)
     lines = [f"v {signer.visitor(f'load{n}', n, now_ms)[0]} {n}" for n in numbers]

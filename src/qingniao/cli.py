@@ -72,6 +72,13 @@ def _parser() -> argparse.ArgumentParser:
     check.add_argument("--config", type=Path, help="a TOML file of settings")
     check.set_defaults(run=_check_config)
 
+    move = commands.add_parser(
+        "migrate-store", help="move an installation to PostgreSQL while it serves"
+    )
+    move.add_argument("--config", type=Path, help="a TOML file of settings, with database.url")
+    move.add_argument("--data", help="the folder of the installation that moves (QINGNIAO_DATA)")
+    move.set_defaults(run=_migrate_store)
+
     replay = commands.add_parser("replay", help="drive recorded dialogues as live visitors")
     replay.add_argument("path", type=Path, metavar="PATH", help="CrossWOZ's files, or .jsonl")
     replay.add_argument("--visitors", type=int, default=100, help="visitors (default 100)")
@@ -203,6 +210,21 @@ def _run(work: object) -> None:
 def _check_config(options: argparse.Namespace) -> int:
     load_config(file=options.config)
     print("The settings are right.")
+    return 0
+
+
+def _migrate_store(options: argparse.Namespace) -> int:
+    config = load_config(file=options.config, data=options.data)
+    set_up_logging(config.log_level, config.log_format)
+    from qingniao.runtime.migration import migrate_store
+
+    done = asyncio.run(migrate_store(config, lambda line: print(line, flush=True)))
+    files = "" if config.blobs.url else f"\nFiles stay in {Path(config.data).resolve()}/files."
+    print(
+        f"Moved {done.conversations} conversations; the pause took {done.pause_s} s.{files}\n"
+        "Now stop the old server, which takes no messages any more, and start the new ones with "
+        "the same database.url. The data folder stays as it is: keep it as a backup."
+    )
     return 0
 
 

@@ -1,11 +1,13 @@
 """Redis fails in every way it can: nobody waits, gaps are signalled, and all of it comes back."""
 
 import asyncio
+import contextlib
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
 from typing import Any
 
+import msgspec
 import pytest
 from bus_processes import processes
 from gateway_house import until
@@ -410,3 +412,120 @@ def _vanish(bus: RedisBus) -> None:
     for task in (bus.presence._beating, *bus.fanout._tasks):
         assert task is not None
         task.cancel()
+
+
+class Relay:
+    """A line to one server, which can be cut or go dead without a word."""
+
+    def __init__(self, port: int) -> None:
+        self._port = port
+        self._open = asyncio.Event()
+        self._open.set()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self.url = ""
+
+    async def __aenter__(self) -> "Relay":
+        self._server = await asyncio.start_server(self._accept, "127.0.0.1", 0)
+        self.url = f"redis://127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._server.close()
+        await self.cut()
+
+    def hole(self) -> None:
+        self._open.clear()
+
+    def heal(self) -> None:
+        self._open.set()
+
+    async def cut(self) -> None:
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.get_running_loop().create_task(self._serve(reader, writer))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        far = await asyncio.open_connection("127.0.0.1", self._port)
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._carry(reader, far[1]))
+                tasks.create_task(self._carry(far[0], writer))
+        except* OSError:
+            pass
+        finally:
+            writer.transport.abort()
+            far[1].transport.abort()
+
+    async def _carry(self, source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
+        while data := await source.read(65_536):
+            await self._open.wait()
+            target.write(data)
+            await target.drain()
+        raise ConnectionResetError
+
+
+async def test_one_process_is_cut_off_from_redis(
+    redis_standalone: RedisServers, stack: AsyncExitStack
+) -> None:
+    (node,) = redis_standalone.nodes
+    relay = await stack.enter_async_context(Relay(node.port))
+    join = processes(redis_standalone, stack, deadline_ms=500)
+    b = await join()
+    a = await stack.enter_async_context(_through(relay, b))
+    ear = Ear(b)
+    await b.fanout.follow(7)
+    await talks(a, ear)
+    await until(lambda: b.fanout._peers)
+
+    relay.hole()
+    a.fanout.publish(news(5))  # on its way, and never there
+    await until(lambda: a.degraded, within_s=RECOVERS_S)
+    # The others hear nothing of it any more: what it stores, they look for.
+    await until(lambda: b.fanout.is_whole is False and ear.covers(7), within_s=RECOVERS_S)
+    ear.heard.clear()
+    relay.heal()
+    await well(a, b)
+    await until(lambda: ear.covers(7), within_s=RECOVERS_S)
+    await talks(a, ear)
+
+    ear.heard.clear()
+    other = Ear(a)
+    await a.fanout.follow(8)
+    for _ in range(5):
+        await relay.cut()
+        await well(a, b)
+        await until(lambda: other.covers(8), within_s=RECOVERS_S)
+        other.heard.clear()
+        await talks(b, other, 8)
+        await talks(a, ear)
+
+
+@contextlib.asynccontextmanager
+async def _through(relay: Relay, beside: RedisBus) -> AsyncIterator[RedisBus]:
+    """A process of the same installation whose only way is the relay."""
+    bus = RedisBus(msgspec.structs.replace(beside._config, url=relay.url))
+    await bus.open()
+    yield bus
+    await bus.close()
+
+
+async def test_a_start_while_redis_is_away_and_its_coming(
+    redis_standalone: RedisServers, stack: AsyncExitStack
+) -> None:
+    await run(redis_standalone.kill_all)
+    join = processes(redis_standalone, stack, deadline_ms=500)
+    async with asyncio.timeout(RECOVERS_S):
+        a, b = await join(), await join()
+        await b.fanout.follow(7)
+    ear = Ear(b)
+    assert a.degraded
+    await run(redis_standalone.mend)
+    await well(a, b)
+    await until(lambda: ear.covers(7), within_s=RECOVERS_S)
+    await talks(a, ear)
+    await works(a, b, 3)

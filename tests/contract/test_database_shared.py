@@ -23,13 +23,13 @@ from qingniao.storage.flows import Flows
 from qingniao.storage.ids import IdRange, Ids
 from qingniao.storage.keys import SIGNS_AFTER_MS, SharedKeys
 from qingniao.storage.knowledge import KnowledgeEntries
-from qingniao.storage.migrations import HEAD
+from qingniao.storage.migrations import HEAD, KNOWN
 from qingniao.storage.models import arrivals, counters, metadata, signing_keys
 from qingniao.storage.rollups import Rollup, Rollups
 from qingniao.storage.rows import Arrival, FlowRow, IndexRow, KnowledgeEntry, Site
 from qingniao.storage.site import LIFE_S, SiteSettings
 from qingniao.storage.users import Users
-from qingniao.storage.versions import KNOWLEDGE, Versions
+from qingniao.storage.versions import KNOWLEDGE, Version, Versions
 from qingniao.storage.visitors import Arrivals, Visitors
 
 Open = Callable[[], Awaitable[Database]]
@@ -216,6 +216,13 @@ async def test_changes_of_the_site_are_seen_soon_and_none_is_lost(pair: list[Dat
 
 async def test_only_what_was_built_of_the_newest_is_announced(pair: list[Database]):
     first, second = (Versions(database) for database in pair)
+    claims = await asyncio.gather(
+        *(
+            store.claim(KNOWLEDGE, name, for_ms=9_999)
+            for store, name in ((first, "a"), (second, "b"))
+        )
+    )
+    assert sorted(claims) == [False, True]
     assert await first.announce(KNOWLEDGE, version="v0", sha256="0", source="")
     assert (await second.get(KNOWLEDGE)).is_current
     knowledge = KnowledgeEntries(pair[0])
@@ -387,6 +394,21 @@ async def test_other_tables_may_live_beside_ours_but_not_under_our_names(
     )
     with pytest.raises(StartError, match="not one of Qingniao's"):
         await Database.connect(postgres_url)
+
+
+async def test_processes_of_a_new_version_that_start_at_once_upgrade_once(
+    connect: Open, postgres_url: str, loop_is_never_blocked: BlockBuster
+):
+    # Alembic reads its scripts from disk; at that moment nobody is served yet.
+    loop_is_never_blocked.deactivate()
+    from qingniao.storage.migrations.upgrade import upgrade
+
+    engine = postgres_engine(postgres_url, migrates=True)
+    async with engine.begin() as connection:
+        await connection.run_sync(upgrade, KNOWN[0])
+    await engine.dispose()
+    databases = await asyncio.gather(*(connect() for _ in range(3)))
+    assert [await Versions(one).get(KNOWLEDGE) for one in databases] == [Version()] * 3
 
 
 async def test_the_migrations_add_up_to_the_tables_on_a_server(

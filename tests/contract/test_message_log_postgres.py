@@ -271,7 +271,7 @@ async def test_readers_who_take_all_connections_do_not_hold_up_a_commit(
 ) -> None:
     log = await opened(postgres_url, stack, readers=2)
     await log.commit([text(1)], NOW)
-    async with log._reading.take(), log._reading.take():
+    async with log._reading._pool.acquire(), log._reading._pool.acquire():
         assert (await log.commit([text(2)], NOW))[0].seq == 2
         with pytest.raises(StorageError, match="no connection was free"):
             await log.head(7)

@@ -6,6 +6,7 @@ what is opened here is closed here, and every task belongs to one of the parts.
 
 import asyncio
 from collections.abc import Iterable, Sequence
+from typing import Final
 
 from qingniao.auth import RateLimit, SignInLimit
 from qingniao.bus.redis_fanout import RedisFanout
@@ -16,9 +17,13 @@ from qingniao.bus.redis_url import parse_url
 from qingniao.bus.redis_work import RedisWorkQueue
 from qingniao.clock import Clock
 from qingniao.config import BusConfig
+from qingniao.errors import ConfigError
 from qingniao.metrics import Reading
 
 __all__ = ["RedisBus"]
+
+_LAST_WORDS_S: Final = 0.5
+"""For what was said at the end to leave: it is worth no more waiting."""
 
 
 class RedisBus:
@@ -27,6 +32,8 @@ class RedisBus:
     def __init__(self, config: BusConfig, *, work_waiting: int = 100_000) -> None:
         """Raises `ConfigError`."""
         deadline_s, prefix = config.deadline_ms / 1000, config.prefix
+        if not prefix or set(prefix) & set("{}: \r\n"):
+            raise ConfigError("bus.prefix must be a word without braces, colons and spaces.")
         self._config = config
         self._deadline_s = deadline_s
         self.servers = RedisServers(parse_url(config.url), deadline_s)
@@ -71,13 +78,13 @@ class RedisBus:
         await self.presence.open()
 
     async def close(self) -> None:
-        """Give back work, say goodbye, let go. Idempotent; within about the deadline."""
+        """Give back work, say goodbye, let go. Idempotent; takes half a second at most."""
         if self._looking is None:
             return
         looking, self._looking = self._looking, None
         await self.queue.close()
         await self.presence.close()
-        await self.fanout.close(self._deadline_s)
+        await self.fanout.close(_LAST_WORDS_S)
         looking.cancel()
         await asyncio.gather(looking, return_exceptions=True)
         await self.servers.close()

@@ -305,10 +305,9 @@ class _Ear:
             except Exception as exc:  # whatever is in the way, the next try follows
                 if not isinstance(exc, BusAway):
                     _log.error("bus_listening_failed", exc=exc)
-                elif not self.has_failed:
-                    _log.warning("bus_not_heard", reason=str(exc))
-                self.has_failed = True
-                self._listener.deaf(self.address)
+                if not self.has_failed:
+                    self.has_failed = True
+                    self._listener.deaf(self.address)
                 await asyncio.sleep(backoff_s * random.uniform(0.5, 1))  # noqa: S311
                 backoff_s = min(_BACKOFF_MAX_S, backoff_s * 2)
                 continue

@@ -58,7 +58,9 @@ class RedisPresence:
         self._asking: dict[str, None] = {}
         self._answer: asyncio.Task[set[str]] | None = None
         self._beating: asyncio.Task[None] | None = None
-        self._told = False
+        self._told = self._shown = False
+        self._emptied = 0.0
+        """Until when others may still be writing themselves into a Redis that came back empty."""
         self.rewritten = self.unanswered = 0
 
     def _set_of(self, who: bytes) -> bytes:
@@ -148,13 +150,17 @@ class RedisPresence:
     async def _ask_one(self, other: bytes, whos: Sequence[str]) -> set[str]:
         key = self._set_of(other)
         commands = [
-            command("SMISMEMBER", key, *whos[start : start + _AT_ONCE])
+            command("SMISMEMBER", key, _MARK, *whos[start : start + _AT_ONCE])
             for start in range(0, len(whos), _AT_ONCE)
         ]
         replies = await self._servers.ask_all(key, commands)
         if any(isinstance(reply, RedisError) for reply in replies):
             raise BusAway
-        flags = [flag for reply in replies for flag in reply]
+        if not all(reply[0] for reply in replies):
+            if asyncio.get_running_loop().time() < self._emptied:
+                raise BusAway  # not written yet
+            return set()
+        flags = [flag for reply in replies for flag in reply[1:]]
         return {who for who, flag in zip(whos, flags, strict=True) if flag}
 
     # Beating.
@@ -179,7 +185,10 @@ class RedisPresence:
         except Exception as exc:  # whatever was said, the next beat follows
             _log.error("presence_beat_failed", exc=exc)
             return
-        self._others = tuple(who for who in said if who != self._me)
+        others = {who for who in said if who != self._me}
+        if asyncio.get_running_loop().time() < self._emptied:
+            others.update(self._others)  # they are there, and have yet to notice
+        self._others = tuple(sorted(others))
         self._told = True
 
     async def _show(self) -> None:
@@ -192,6 +201,9 @@ class RedisPresence:
         )
         if kept == 1 and size == expected and self._told:
             return
+        if kept != 1 and self._shown:
+            self._emptied = asyncio.get_running_loop().time() + _GONE_MS / 1000
+        self._shown = True
         self.rewritten += 1
         self._outgoing.flush()
         everybody: list[Any] = [_MARK, *self._here.all_here()]

@@ -27,6 +27,7 @@ _SOON_S: Final = 0.05
 _BACKOFF_MAX_S: Final = 1.0
 _TRIES: Final = 5
 _TRY_AGAIN_S: Final = 0.05
+_PING: Final = command("PING")
 
 
 def slot_of(key: bytes) -> int:
@@ -65,6 +66,7 @@ class RedisServers:
         self._asked = asyncio.Event()
         self._looking = asyncio.Lock()
         self._why = ""
+        self._was_whole: bool | None = None
         self.reconnects = self.moves = 0
 
     # What others ask.
@@ -171,8 +173,7 @@ class RedisServers:
         """Find out what there is. Whoever does not answer now is looked for by `run`."""
         self._context = await asyncio.to_thread(self._servers.context)
         await self._look()
-        if not self.kind:
-            _log.warning("bus_away", reason=self._why)
+        self._say()
 
     async def run(self) -> None:
         """Keep the arrangement true until cancelled."""
@@ -190,9 +191,21 @@ class RedisServers:
                 await self._look()
             except Exception as exc:  # whatever a server says, the looking goes on
                 _log.error("bus_look_failed", exc=exc)
+            self._say()
+            for link in self.links:  # a line that nobody uses must not be dead for long
+                link.send(_PING, 1, _ignore)
             backoff_s = _SOON_S if self.is_whole else min(_BACKOFF_MAX_S, backoff_s * 2)
             if was_whole and self.is_whole:
                 await asyncio.sleep(_SOON_S)  # a thousand refusals are one look
+
+    def _say(self) -> None:
+        """Once for each change."""
+        if self.is_whole != self._was_whole:
+            self._was_whole = self.is_whole
+            if self._was_whole:
+                _log.info("bus_here", kind=self.kind, servers=len(self._links))
+            else:
+                _log.warning("bus_away", reason=self._why)
 
     async def close(self) -> None:
         """Let go of every link."""
@@ -206,8 +219,6 @@ class RedisServers:
             view = await self._find()
             if view is None:
                 return
-            if self.kind != view.kind:
-                _log.info("bus_found", kind=view.kind, servers=len(view.primaries))
             changed = view != self._view
             self.kind, self._view = view.kind, view
             table: list[Address | None] = [None] * (SLOTS if view.kind == "cluster" else 1)
@@ -251,7 +262,8 @@ class RedisServers:
         up = [link for link in self._links.values() if link.is_up]
         if self.is_whole and self.kind != "sentinel":
             view = await self._ask_link(random.choice(up))  # noqa: S311
-            if view is not None and view.is_well and not self._asked.is_set():
+            epoch = self._view.epoch if self._view is not None else 0
+            if view is not None and view.is_well and view.epoch >= epoch:
                 return view
         known = dict.fromkeys(self._servers.seeds)
         if self._view is not None:
@@ -346,6 +358,10 @@ class RedisServers:
         if isinstance(said, RedisError) or _fields(said).get("role") != "master":
             return None
         return _View(kind, ((0, 0, address),), epoch=epoch)
+
+
+def _ignore(_reply: Any) -> None:
+    pass
 
 
 def _fields(info: Any) -> dict[str, str]:

@@ -96,17 +96,15 @@ class Gaps:
     async def _behind(self, conversations: Sequence[int]) -> list[int]:
         """Which of them have more in the log than somebody here was sent."""
         self.looked += len(conversations)
-        heads = await self._hub.services.log.heads(conversations)
-        behind = []
-        for conversation, head in heads.items():
+        known: dict[int, int] = {}
+        for conversation in conversations:
             for connection in self._hub.followers.get(conversation, ()):
                 have = connection.follows[conversation]
-                if have < 0:
+                if have < 0:  # it is reading the log already: once more, and that is all
                     self._hub.note_news(connection, conversation)
-                elif have < head.last:
-                    behind.append(conversation)
-                    break
-        return behind
+                else:
+                    known[conversation] = min(have, known.get(conversation, have))
+        return list(await self._hub.services.log.advanced(known))
 
     async def _mend(self, conversation: int) -> None:
         for connection in list(self._hub.followers.get(conversation, ())):

@@ -4,7 +4,9 @@ Rule: who was accepted is answered: closing takes nobody in, and waits for reque
 """
 
 import asyncio
+import contextlib
 import errno
+import socket
 from collections.abc import Iterable
 from typing import Any, Final
 
@@ -19,6 +21,8 @@ __all__ = ["HttpServer"]
 _BACKLOG: Final = 4_096
 """Connections that the kernel holds until we accept them (policy: its own; clients try again)."""
 _LOOK_S: Final = 0.01
+_UNSENT_BYTES: Final = 131_072
+"""Bytes that the system holds for a reader beyond what is on its way."""
 
 
 class HttpServer:
@@ -42,6 +46,8 @@ class HttpServer:
             )
         except OSError as exc:
             raise _start_error(host, port, exc) from exc
+        for listening in self._server.sockets:
+            _bound_unsent(listening)
         return int(self._server.sockets[0].getsockname()[1])
 
     def stop_listening(self) -> None:
@@ -68,6 +74,13 @@ class HttpServer:
     def readings(self) -> Iterable[Reading]:
         """For `metrics`."""
         yield from self.front.readings()
+
+
+def _bound_unsent(listening: socket.socket) -> None:
+    """What a slow reader has not taken waits in the outbox, which is bounded, and not in the
+    system's memory, where it may be four megabytes each. Accepted sockets inherit it."""
+    with contextlib.suppress(AttributeError, OSError):  # not every system has it
+        listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, _UNSENT_BYTES)
 
 
 def _start_error(host: str, port: int, exc: OSError) -> StartError:

@@ -51,6 +51,8 @@ _REPLAY_AT_ONCE: Final = 100
 _BACK_PER_S: Final = 1_000
 """Connections a second that are asked to come back: well below what a start can take."""
 _BYES_AT_ONCE: Final = 500
+_TAKEN_S: Final = 0.02
+"""Between two looks at a reader that is being caught up."""
 _RENDERED_DIFFERENTLY: Final = AGENTS_ONLY | {EntryType.STATUS}
 
 
@@ -151,6 +153,12 @@ class Hub:
             if position not in (quiet, news):
                 return  # unfollowed meanwhile, or followed anew
             for frame in frames:
+                # A history may be larger than what may wait for its reader.
+                if connection.unsent > self.outboxes.soft:
+                    await self._taken(connection)
+                    position = connection.follows.get(conversation)
+                    if position not in (quiet, news):
+                        return
                 connection.write_entry(_render(frame, connection))
             have += len(frames)
             if len(frames) == _REPLAY_AT_ONCE:
@@ -159,6 +167,14 @@ class Hub:
                 break
         if connection.follows.get(conversation) in (quiet, news):
             connection.follows[conversation] = have
+
+    async def _taken(self, connection: Connection) -> None:
+        """Until it has read most of what waits for it, or is gone: it may take its time, for what
+        it does not ask for waits in the log and not here."""
+        while connection.transport is not None:
+            if connection.unsent <= self.outboxes.soft // 2:
+                return
+            await asyncio.sleep(_TAKEN_S)
 
     async def repair(self, connection: Connection, conversation: int) -> None:
         """The bus lost something: send it what the log has."""

@@ -13,8 +13,9 @@ from qingniao.metrics import Reading
 __all__ = ["GatewayServer"]
 
 _GOODBYE_TURN_S: Final = 0.01
-_GOODBYE_TURNS: Final = 50
-"""How often it is looked whether every client has answered the closing handshake at the end."""
+_GOODBYE_TURNS: Final = 150
+"""How often it is looked whether every client has answered the closing handshake at the end: a
+client that is busy with its own sends needs its time to read ours."""
 
 _log: Final = get_logger("gateway")
 

@@ -50,7 +50,7 @@ class Pipeline:
         self._wake = asyncio.Event()
         self._idle = asyncio.Event()
         self._idle.set()
-        self._closing = False
+        self._closing = self._refuses = False
         self._told_s = 0.0
         """Seconds of the loop that telling one intent's fate takes, smoothed."""
         self._stored_s = 0.0
@@ -85,7 +85,7 @@ class Pipeline:
     def offer(self, intent: Intent, reply: Reply | None, size: int = _INTENT_BYTES) -> bool:
         """Take an intent that came in `size` bytes, or say at once that there is no room (False:
         nothing was taken)."""
-        if self._closing or not self._lanes.put((intent, reply, size)):
+        if self._refuses or not self._lanes.put((intent, reply, size)):
             self.refused += 1
             return False
         self._idle.clear()
@@ -117,9 +117,18 @@ class Pipeline:
             self._wake.clear()
             self._idle.set()
 
+    async def hold(self) -> None:
+        """Refuse what is new, until `go_on`, and wait until everything taken is stored."""
+        self._refuses = True
+        await self._idle.wait()
+
+    def go_on(self) -> None:
+        """The opposite of `hold`."""
+        self._refuses = self._closing
+
     async def drain(self) -> None:
         """Refuse what is new and wait until everything taken is stored."""
-        self._closing = True
+        self._closing = self._refuses = True
         await self._idle.wait()
 
     async def _commit(self) -> None:

@@ -71,7 +71,7 @@ class Answering:
         conversation."""
         row = await flows.published(AFTER_SALES)
         if row is None:
-            self._plan = prepare(read_sample_flow(AFTER_SALES))
+            self._plan = self._plan or prepare(read_sample_flow(AFTER_SALES))
         elif row.version != self._version:
             self._plan = prepare(msgspec.convert(row.graph, Flow))
             self._version = row.version

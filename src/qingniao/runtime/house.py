@@ -5,8 +5,9 @@ no sockets.
 """
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from contextlib import AsyncExitStack
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from qingniao.config import Config
@@ -15,6 +16,7 @@ from qingniao.runtime.engines import Engines
 from qingniao.runtime.foundation import Foundation
 from qingniao.runtime.roles import ALL, ServeRole
 from qingniao.runtime.rooms.base import Room
+from qingniao.runtime.standstill import Standstill, refuse_if_moved
 from qingniao.runtime.vitals import Vitals
 from qingniao.storage.first_run import FirstRun
 
@@ -37,12 +39,22 @@ class House:
         self._config = config
         self._roles = roles
         self._workers: list[Room] = []
+        self._watching: list[Callable[[], Coroutine[None, None, None]]] = []
         self._server: GatewayServer | HttpServer
 
     async def open(self, stack: AsyncExitStack) -> FirstRun | None:
         """Open the stores, make the first run if it is one, learn what is to be known. The data
         folder is there and can be written. Raises `StartError`."""
-        self._base = base = Foundation(self._config, await Engines.open(self._config, stack))
+        config = self._config
+        if not config.database.url:
+            await asyncio.to_thread(refuse_if_moved, Path(config.data))
+        self._base = base = Foundation(config, await Engines.open(config, stack))
+        if not config.database.url:
+            self._watch(
+                Standstill(
+                    Path(config.data), base.pipeline, base.engines.log, base.engines.database
+                )
+            )
         # First of all: what it furnishes the others read.
         api = await _open_api(base) if ServeRole.API in self._roles else None
         await self._open_workers(base)
@@ -64,7 +76,7 @@ class House:
         """Everything that runs until the end."""
         base = self._base
         jobs = [base.pipeline.run(), base.health.keep_reads(), base.health.watch_loop()]
-        jobs += (job() for job in base.engines.jobs)
+        jobs += (job() for job in (*base.engines.jobs, *self._watching))
         for worker in self._workers:
             jobs += worker.jobs()
         return jobs
@@ -83,6 +95,10 @@ class House:
         await self._server.close(max(0.0, until - loop.time()))
         if not self._is_gateway:
             await self._store_what_was_taken(max(0.0, until - loop.time()))
+
+    def _watch(self, standstill: Standstill) -> None:
+        self._watching.append(standstill.run)
+        self._base.metrics.add(standstill.readings)
 
     @property
     def _is_gateway(self) -> bool:
@@ -118,9 +134,12 @@ class House:
 
     def _open_door(self, base: Foundation, app: Any) -> "GatewayServer | HttpServer":
         if self._is_gateway:
-            from qingniao.runtime.rooms.gateway import open_gateway
+            from qingniao.runtime.rooms.gateway import open_gateway, watch_sessions
 
-            return open_gateway(base, app)
+            server = open_gateway(base, app)
+            if base.engines.database.is_shared:
+                self._watching.append(watch_sessions(base, server).run)
+            return server
         from qingniao.gateway.http_server import HttpServer
 
         return HttpServer(base.config.gateway, app)

@@ -101,6 +101,7 @@ class PostgresServer:
         self.folder.mkdir(parents=True, exist_ok=True)
         if self._account:
             shutil.chown(self.folder, self._account)
+            self._check_access()
         if (self._data / "PG_VERSION").exists():
             return
         # Half of it may be there from a first start that was cut short.
@@ -116,6 +117,18 @@ class PostgresServer:
         given.chmod(0o600)
         self._run(*make, "--auth=scram-sha-256", f"--pwfile={given}")
         given.rename(self.folder / "password")
+
+    def _check_access(self) -> None:
+        """A folder may be its own and lie within one that is closed to it."""
+        done = subprocess.run(  # noqa: S603
+            ["/bin/sh", "-c", 'cd "$1"', "sh", self.folder], user=self._account, cwd="/",
+            stderr=subprocess.DEVNULL, timeout=_DEADLINE_S, check=False,
+        )  # fmt: skip
+        if done.returncode:
+            raise StartError(
+                f"PostgreSQL does not run as root, and its account {self._account} cannot get into "
+                f"{self.folder}. Run this as another user, or choose a folder that is open to it."
+            )
 
     @property
     def _password(self) -> str:

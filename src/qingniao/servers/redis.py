@@ -342,7 +342,12 @@ class Cluster(RedisServers):
 
     def wait(self) -> None:
         """Return when every node says that all is well and every replica has its primary."""
-        _until(self._is_whole, _SETTLE_S, "The cluster does not settle.")
+        try:
+            _until(self._is_whole, _SETTLE_S, "The cluster does not settle.")
+        except StartError as exc:
+            said = (node.ask("CLUSTER", "NODES", deadline_s=1.0) for node in self.nodes)
+            views = "\n\n".join(v.decode() if isinstance(v, bytes) else str(v) for v in said)
+            raise StartError(f"{exc}\n{views}") from exc
 
     def _is_whole(self) -> bool:
         maps = set()

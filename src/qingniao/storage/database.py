@@ -55,6 +55,7 @@ class Database:
         self._engine = engine
         self._writer = asyncio.Lock()
         self._timeout_s = timeout_s
+        self._is_held = False
         self.is_shared = is_shared
         """Other processes write here too: what is remembered of it may be out of date."""
 
@@ -113,15 +114,29 @@ class Database:
     @asynccontextmanager
     async def write(self) -> AsyncGenerator[AsyncConnection]:
         """One transaction. Committed and synced at the end; nothing of it after an error."""
+        if self._is_held:
+            raise StorageError("Nothing can be changed for a moment: the data is being moved.")
         if self.is_shared:
             async with self._connection() as connection, connection.begin():
                 yield connection
             return
         async with self._writer, self._connection() as connection:
+            if self._is_held:
+                raise StorageError("Nothing can be changed for a moment: the data is being moved.")
             # The option must be set before the transaction begins: see `database_sqlite`.
             await connection.execution_options(qingniao_write=True)
             async with connection.begin():
                 yield connection
+
+    async def hold(self) -> None:
+        """Refuse to write, until `go_on`, and wait until nobody writes. For a file of our own."""
+        self._is_held = True
+        async with self._writer:
+            pass
+
+    def go_on(self) -> None:
+        """The opposite of `hold`."""
+        self._is_held = False
 
     def readings(self) -> Iterable[Reading]:
         """For `metrics`."""

@@ -29,6 +29,11 @@ class Files:
         async with self._database.write() as connection:
             await connection.execute(insert(files), msgspec.structs.asdict(file))
 
+    async def all(self) -> list[FileRow]:
+        """Every file there is."""
+        async with self._database.read() as connection:
+            return [_file(row) for row in await connection.execute(select(*_FILE))]
+
     async def get(self, file: str) -> FileRow | None:
         """The file with that id."""
         async with self._database.read() as connection:

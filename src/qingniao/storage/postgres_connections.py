@@ -43,6 +43,17 @@ class Connection(Protocol):
         """Without values there may be several statements."""
         ...
 
+    async def copy_records_to_table(
+        self,
+        table_name: str,
+        *,
+        schema_name: str,
+        columns: Sequence[str],
+        records: Sequence[Sequence[Any]],
+    ) -> str:
+        """Many new rows at once."""
+        ...
+
     def transaction(self) -> AbstractAsyncContextManager[None]:
         """Committed at the end, rolled back after an exception."""
         ...

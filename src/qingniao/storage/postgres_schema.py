@@ -16,7 +16,7 @@ from qingniao.errors import StartError
 from qingniao.log import get_logger
 from qingniao.storage.postgres_connections import Connection, Connections
 
-__all__ = ["MONTHS_AHEAD", "open_schema", "tend_months"]
+__all__ = ["MONTHS_AHEAD", "make_month", "open_schema", "tend_months"]
 
 MONTHS_AHEAD: Final = 2
 """Months made before they begin: the processes may be gone for so long and come back."""
@@ -30,7 +30,7 @@ _LOCK_TIMEOUT: Final = "2s"
 _log: Final = get_logger("storage")
 
 _TABLES: Final = """
-CREATE TABLE messages.layout (version integer NOT NULL);
+CREATE TABLE messages.layout (version integer NOT NULL, moving text NOT NULL);
 CREATE TABLE messages.heads (
     conversation bigint PRIMARY KEY,
     version bigint NOT NULL,
@@ -130,21 +130,28 @@ WHERE i.inhparent = 'messages.entries'::regclass
 _TODAY: Final = "SELECT (clock_timestamp() AT TIME ZONE 'UTC')::date"
 
 
-async def open_schema(connections: Connections) -> None:
-    """Make the schema if it is not there. Raises `StartError` when a newer version has made it."""
+async def open_schema(connections: Connections, *, moving: str | None = None) -> None:
+    """Make the schema if it is not there. Raises `StartError` when a newer version has made it, or
+    while an installation is being moved into it, if `moving` is not its id."""
     async with connections.take() as connection, connection.transaction():
         await connection.execute("SELECT pg_advisory_xact_lock($1)", _LOCK)
         if await connection.fetchval("SELECT to_regclass('messages.layout')") is None:
             await connection.execute("CREATE SCHEMA IF NOT EXISTS messages")
             await connection.execute(_TABLES)
             await connection.execute(_APPEND)
-            await connection.execute("INSERT INTO messages.layout VALUES ($1)", _VERSION)
+            await connection.execute(
+                "INSERT INTO messages.layout VALUES ($1, $2)", _VERSION, moving or ""
+            )
             return
-        found = await connection.fetchval("SELECT version FROM messages.layout")
+        ((found, mover),) = await connection.fetch("SELECT version, moving FROM messages.layout")
     if found > _VERSION:
         raise StartError(
             f"The message log was written by a newer version of Qingniao (layout {found}, this "
             f"version knows {_VERSION}): install that version, or restore a backup."
+        )
+    if mover and moving is None:
+        raise StartError(
+            "An installation is being moved into this database: let `qingniao migrate-store` end."
         )
 
 
@@ -170,6 +177,14 @@ async def tend_months(connections: Connections, retention_days: int) -> None:
                 if _next_month(_begin(name)) <= oldest:
                     await connection.execute(f'DROP TABLE messages."{name}"')
                     _log.info("month_dropped", month=name)
+
+
+async def make_month(connection: Connection, day: dt.date) -> None:
+    """Make the month of a day, if it is not there: for entries from before this database."""
+    begin = day.replace(day=1)
+    there = {row[0] for row in await connection.fetch(_MONTHS)}
+    if _name(begin) not in there:
+        await _make(connection, begin, _next_month(begin))
 
 
 async def _make(connection: Connection, begin: dt.date, end: dt.date) -> None:

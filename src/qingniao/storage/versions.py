@@ -79,8 +79,8 @@ class Versions:
             await connection.execute(statement.values(builder="", builds_until=0))
 
     async def announce(self, name: str, *, version: str, sha256: str, source: str) -> bool:
-        """`version` was built from `source` and can be fetched. `False`, and nothing changed, if
-        the source has changed meanwhile."""
+        """Whoever claimed it says: `version` was built from `source` and can be fetched. `False`,
+        and nothing changed, if the source has changed meanwhile."""
         async with self._database.write() as connection:
             statement = (
                 update(versions)

@@ -43,8 +43,7 @@ class OwnCluster:
     def __init__(self, *arguments: str, settings: dict[str, str] | None = None) -> None:
         self._arguments = arguments
         self._settings = settings or {}
-        # Not below pytest's folders, which are closed to PostgreSQL's account.
-        self.data = Path(tempfile.mkdtemp(prefix="qingniao-cluster-"))
+        self.data = Path()
         self.url = ""
         self.password = ""
         self.said: list[str] = []
@@ -53,8 +52,9 @@ class OwnCluster:
         self._reader: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
+        # Not below pytest's folders, which are closed to PostgreSQL's account.
+        self.data = Path(await asyncio.to_thread(tempfile.mkdtemp, prefix="qingniao-cluster-"))
         try:
-            # PostgreSQL's account has to pass.
             await asyncio.to_thread(self.data.chmod, 0o755)
             await self.start()
         except BaseException:
@@ -102,15 +102,17 @@ class OwnCluster:
             await asyncio.gather(self._reader, return_exceptions=True)
         return code
 
-    def processes(self, role: str = "") -> list[Process]:
+    async def processes(self, role: str = "") -> list[Process]:
         """What runs now; of one role, if it is given."""
-        rows: Any = json.loads((self.data / "cluster/processes.json").read_bytes())
+        file = self.data / "cluster/processes.json"
+        rows: Any = json.loads(await asyncio.to_thread(file.read_bytes))
         found = convert(rows, list[Process])
         return [process for process in found if role in ("", process.role)]
 
-    def log(self, name: str) -> str:
+    async def log(self, name: str) -> str:
         """What a process of this name wrote."""
-        return (self.data / "cluster/logs" / f"{name}.log").read_text(errors="replace")
+        file = self.data / "cluster/logs" / f"{name}.log"
+        return await asyncio.to_thread(file.read_text, errors="replace")
 
     async def restart_all(self, within_s: float = 240.0) -> None:
         """SIGHUP, and wait until every process is another."""
@@ -125,7 +127,7 @@ class OwnCluster:
         async with asyncio.timeout(within_s):
             while True:
                 await asyncio.sleep(_LOOK_S)
-                (now,) = [p for p in self.processes(process.role) if p.name == process.name]
+                (now,) = [p for p in await self.processes(process.role) if p.name == process.name]
                 if now.pid not in (0, process.pid) and any(
                     f"{now.name} runs again as process {now.pid}" in line for line in self.said
                 ):
@@ -140,8 +142,8 @@ class OwnCluster:
                 await asyncio.sleep(_LOOK_S)
 
     async def _read(self, output: asyncio.StreamReader) -> None:
-        while line := (await output.readline()).decode(errors="replace").rstrip("\n"):
-            self._hear(line)
+        while line := await output.readline():
+            self._hear(line.decode(errors="replace").rstrip("\n"))
 
     def _hear(self, line: str) -> None:
         if found := re.search(r"console +(http://\S+?:\d+)", line):

@@ -39,9 +39,9 @@ async def under_load(cluster: OwnCluster, size: Size, *steps: Step) -> Outcome:
 
 async def restart_each(cluster: OwnCluster) -> dict[str, float]:
     """The rolling restart: every process of ours becomes another."""
-    before = {process.name: process.pid for process in cluster.processes()}
+    before = {process.name: process.pid for process in await cluster.processes()}
     await cluster.restart_all()
-    ours = [p for p in cluster.processes() if p.role.startswith(("gateway", "api", "worker"))]
+    ours = [p for p in await cluster.processes() if p.role.startswith(("gateway", "api", "worker"))]
     changed = [process for process in ours if process.pid != before[process.name]]
     return {"restarted": len(changed), "left_alone": len(ours) - len(changed)}
 
@@ -52,7 +52,7 @@ def kill_each(*roles: str) -> Step:
     async def step(cluster: OwnCluster) -> dict[str, float]:
         kills = 0
         for role in roles:
-            for process in cluster.processes(role):
+            for process in await cluster.processes(role):
                 await cluster.kill(process)
                 kills += 1
         return {"kills": kills}

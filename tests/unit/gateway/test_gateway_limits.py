@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import socket
 from typing import Any
 
 import pytest
@@ -388,3 +389,34 @@ async def test_readings_count_what_happened(house: GatewayHouse) -> None:
     await house.greet("v:7")
     readings = {name: value for _, name, _, value in house.hub.readings()}
     assert (readings["connections"], readings["followed"]) == (1, 1)
+
+
+async def test_history_larger_than_the_outbox_arrives_at_a_slow_reader_too(
+    build_house: Any,
+) -> None:
+    house = await build_house(gateway={"outbox_bytes": 200_000, "outbox_soft_bytes": 50_000})
+    visitor = await house.greet("v:7")
+    for n in range(1, 1_001):
+        await visitor.say(text(n, BIG))
+        await visitor.next(Ack, lambda ack, n=n: ack.n == n)
+    agent = await house.greet("a:3", device="slow")
+    connection = server_side(house, "slow")
+    await stop_reading(agent)
+    await agent.say(Follow(7))
+    await until(lambda: connection.unsent > 0)
+    most = 0
+    for _ in range(20):
+        most = max(most, connection.unsent)
+        await asyncio.sleep(0.01)
+    agent.socket.transport.resume_reading()
+    await agent.next(Entry, lambda entry: entry.seq == 1_000)
+    assert most <= 50_000 + 2 * 16_384
+    assert house.hub.outboxes.slow == 0
+
+
+async def test_system_holds_little_for_a_reader_that_does_not_read(build_house: Any) -> None:
+    house = await build_house()
+    await house.greet("v:7", device="d1")
+    accepted = server_side(house, "d1").transport.underlying_transport.get_extra_info("socket")
+    unsent = accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT)
+    assert 0 < unsent <= 262_144

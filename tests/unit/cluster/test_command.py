@@ -1,0 +1,32 @@
+"""What the command checks before it starts anything."""
+
+from pathlib import Path
+
+import pytest
+
+from qingniao.cluster import command
+from qingniao.errors import StartError
+
+
+def missing(what: str) -> None:
+    raise StartError(f"There is no {what} here.")
+
+
+def test_everything_that_is_missing_is_named_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hiding installed programs from the real search would hide ours as well."""
+    monkeypatch.setattr(command, "find_postgres", lambda: missing("PostgreSQL"))
+    monkeypatch.setattr(command.haproxy, "find_haproxy", lambda: missing("HAProxy"))
+    monkeypatch.setattr(command, "find_program", lambda: "")
+    with pytest.raises(StartError, match=r"postgresql, haproxy, redis-server.*apt-get install"):
+        command._check_programs()
+
+
+def test_one_cluster_in_a_folder(tmp_path: Path) -> None:
+    with (
+        command._alone(tmp_path / "cluster"),
+        pytest.raises(StartError, match="Another cluster runs in"),
+        command._alone(tmp_path / "cluster"),
+    ):
+        pass
+    with command._alone(tmp_path / "cluster"):
+        pass
