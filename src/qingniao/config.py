@@ -123,8 +123,8 @@ class DatabaseConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """Business data: accounts, visitors, lists, knowledge, settings."""
 
     url: str = ""
-    """`postgresql://user:password@host:port/name`, which several processes may share; empty: one
-    SQLite file in the data folder."""
+    """`postgresql://user:password@host:port/name`, which several processes may share (several
+    hosts, `?sslmode=` and the like as with `psql`); empty: one SQLite file in the data folder."""
     pool: int = 5
     """Connections of this process to PostgreSQL at most; who needs one more waits, and after
     `database.timeout_ms` it is an error (policy: refuse)."""

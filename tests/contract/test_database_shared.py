@@ -369,10 +369,24 @@ async def test_what_is_wrong_with_the_url_is_said_without_it(
     assert "secret" not in str(caught.value)
 
 
-@pytest.mark.parametrize("url", ["mysql://x/y", "nonsense", "postgresql://h:port/x"])
+@pytest.mark.parametrize("url", ["mysql://x/y", "nonsense"])
 async def test_a_url_of_another_kind_is_a_wrong_setting(url: str):
     with pytest.raises(ConfigError, match=r"database\.url"):
         await Database.connect(url)
+
+
+@pytest.mark.parametrize("rest", ["h:port/x", "h/x?sslmode=nonsense"])
+async def test_a_url_that_cannot_be_read_stops_the_start(rest: str):
+    with pytest.raises(StartError, match=r"does not understand.*database\.url"):
+        await Database.connect(f"postgresql://qingniao:a-secret@{rest}")
+
+
+async def test_the_first_of_several_hosts_may_be_gone(postgres_url: str, postgres: PostgresServer):
+    hosts = f"127.0.0.1:1,127.0.0.1:{postgres.port}"
+    url = postgres_url.replace(f"127.0.0.1:{postgres.port}", hosts)
+    database = await Database.connect(f"{url}?sslmode=prefer&target_session_attrs=primary")
+    assert await Users(database).count() == 0
+    await database.close()
 
 
 async def test_a_newer_schema_on_a_server_is_refused_by_name(connect: Open):

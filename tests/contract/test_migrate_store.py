@@ -160,6 +160,25 @@ async def test_after_a_failure_it_goes_on_where_it_was(
     await moved.close()
 
 
+async def test_run_that_dies_after_the_hand_over_is_ended_by_the_next(
+    tmp_path: Path, postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = settings(tmp_path / "data", postgres_url)
+    await installed(tmp_path / "data")
+
+    async def breaks(_: LogImport) -> None:
+        raise StorageError("The network was cut.")
+
+    with monkeypatch.context() as cut:
+        cut.setattr(LogImport, "finish", breaks)
+        with pytest.raises(StorageError, match="cut"):
+            await migrate_store(config, lambda _: None)
+    with pytest.raises(StartError, match="has moved"):
+        await asyncio.to_thread(refuse_if_moved, tmp_path / "data")
+    assert (await migrate_store(config, lambda _: None)).conversations == 250
+    await (await PostgresMessageLog.open(postgres_url)).close()
+
+
 async def test_what_does_not_arrive_as_it_was_is_found(
     tmp_path: Path, postgres_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

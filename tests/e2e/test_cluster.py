@@ -1,22 +1,26 @@
 """`qingniao cluster` with real PostgreSQL, Redis and HAProxy, as an operator starts it."""
 
 import asyncio
+import json
 import os
 import signal
 import subprocess
 from pathlib import Path
 
+import httpx
 import pytest
 from conftest import run_qingniao
 from engines import give_up
 
 from qingniao.errors import StartError
+from qingniao.replay.house import Api
 from qingniao.servers.haproxy import find_haproxy
 from qingniao.servers.postgres import find_postgres
 from qingniao.servers.redis import find_program
 from qingniao.testing.clusters import OwnCluster
 from qingniao.testing.load import Size
 from qingniao.testing.rolling import CLUSTER_LOADED, kill_each, restart_each, under_load
+from qingniao.testing.seat import Seat, until
 
 ROOT = Path(__file__).parents[2]
 PICTURES = Path(__file__).parent / "screenshots"
@@ -58,12 +62,47 @@ def test_visitor_and_agent_in_a_real_browser_survive_the_death_of_every_gateway(
     assert "story: done" in done.stderr
 
 
+async def learns(cluster: OwnCluster, question: str, answer: str) -> None:
+    """An administrator imports it at an api process; a worker elsewhere answers with it."""
+    admin = Api(cluster.url)
+    await admin.sign_in("admin", cluster.password, "correct horse battery")
+    entry = {"id": "new", "title": "新规", "question": question, "answer": answer}
+    async with httpx.AsyncClient(base_url=cluster.url, trust_env=False, timeout=30) as client:
+        signed_in = {"cookie": admin._cookie, "x-qingniao": "1"}
+        files = {"file": ("new.json", json.dumps([entry]).encode())}
+        done = await client.post("/api/v1/knowledge/import", headers=signed_in, files=files)
+        assert (done.status_code, done.json()["imported"]) == (200, 1), done.text
+    for _ in range(30):
+        # Somebody else each time: who is not understood twice is given to a person.
+        token, conversation = await Api(cluster.url).visitor()
+        seat = Seat(cluster.url, "visitor", token)
+        async with seat.client:
+            await seat.say(conversation, question)
+            said = await answered(seat, conversation)
+        if answer in said:
+            return
+        await asyncio.sleep(0.5)
+    pytest.fail(f"nobody learnt it: {said}")
+
+
+async def answered(seat: Seat, conversation: int) -> str:
+    """What the bot said last, once it has said something."""
+
+    def is_there() -> bool:
+        last = seat.last_shown(conversation)
+        return last is not None and last.sender == "b"
+
+    await until(is_there)
+    return str(seat.last_shown(conversation))
+
+
 @pytest.mark.timeout(240)
 async def test_a_cluster_ends_whole_and_goes_on_with_its_data() -> None:
     one_of_each = ("--gateways", "1", "--api", "1", "--redis", "cluster")
     async with OwnCluster(*one_of_each) as cluster:
         assert len(await cluster.processes("redis")) == 6
         password, folder = cluster.password, cluster.data / "cluster"
+        await learns(cluster, "可以用海星币付款吗", "可以，一枚海星币抵一元。")
         assert password
         again = await run_qingniao("cluster", "--data", str(folder))
         assert again.code == 2 and "Another cluster runs in" in again.err

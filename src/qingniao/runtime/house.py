@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["House"]
 
 _log: Final = get_logger("runtime")
+_BEHIND_A_BALANCER: Final = frozenset({ServeRole.GATEWAY, ServeRole.API})
 _WORKERS_SHARE: Final = 0.5
 """Of the time to drain, what workers may take before the sockets are told."""
 
@@ -86,7 +87,7 @@ class House:
         `gateway.drain_ms` after the notice."""
         config, health = self._config.gateway, self._base.health
         health.state = "draining"
-        if config.notice_ms:
+        if not self._roles.isdisjoint(_BEHIND_A_BALANCER):
             await asyncio.sleep(config.notice_ms / 1000)
         loop = asyncio.get_running_loop()
         until = loop.time() + config.drain_ms / 1000

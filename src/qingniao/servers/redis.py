@@ -19,7 +19,7 @@ from typing import Any, Final, Self
 import hiredis
 
 from qingniao.errors import StartError
-from qingniao.servers.tied import tied
+from qingniao.servers.tied import start_tied
 
 __all__ = ["Cluster", "Node", "RedisServers", "Sentinels", "Standalone", "find_program"]
 
@@ -61,7 +61,7 @@ class Node:
     def start(self) -> None:
         """Start it (again), empty, and wait until it answers. Raises `StartError`."""
         self._folder.mkdir(parents=True, exist_ok=True)
-        command = [*tied("KILL"), self._program]
+        command = [self._program]
         if self._is_sentinel:
             file = self._folder / "sentinel.conf"
             file.touch()
@@ -73,7 +73,7 @@ class Node:
             "--port", str(self.port), "--bind", _HOST, "--dir", str(self._folder),
             "--daemonize", "no", "--logfile", str(log), *self._options,
         ]  # fmt: skip
-        self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL)  # noqa: S603
+        self._process = start_tied(command)
         try:
             _until(lambda: self._answers(), _START_S, "A Redis server does not answer.")
         except StartError as exc:

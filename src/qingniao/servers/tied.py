@@ -4,8 +4,16 @@ Rule: the kernel sends the signal, so that nothing of ours has to be left to sen
 """
 
 import shutil
+import subprocess
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Final
 
-__all__ = ["tied"]
+__all__ = ["start_tied", "tied"]
+
+_starter: Final = ThreadPoolExecutor(1, "starter")
+"""Lives as long as this process: a child is tied to the thread that started it, and those of an
+event loop's pool end with their loop."""
 
 
 def tied(signal_name: str = "TERM") -> list[str]:
@@ -13,3 +21,13 @@ def tied(signal_name: str = "TERM") -> list[str]:
     gone. Nothing where the system has no such program."""
     program = shutil.which("setpriv")
     return [program, "--pdeathsig", signal_name, "--"] if program else []
+
+
+def start_tied(command: Sequence[str], signal_name: str = "KILL") -> "subprocess.Popen[bytes]":
+    """Start it, tied to this process whichever thread asks. Blocks for a moment."""
+    words = [*tied(signal_name), *command]
+    return _starter.submit(
+        subprocess.Popen,
+        words,
+        stdin=subprocess.DEVNULL,
+    ).result()

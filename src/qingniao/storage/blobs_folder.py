@@ -8,7 +8,6 @@ import asyncio
 import os
 import secrets
 import shutil
-import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import BinaryIO, Final
@@ -46,8 +45,10 @@ class FolderBlobs:
         """Make the folder and remove what a crash left half-way. Blocks: call it at start."""
         try:
             self._incoming.mkdir(parents=True, exist_ok=True)
+            os.utime(self._incoming)  # what the disk, perhaps another machine's, calls now
+            now_s = self._incoming.stat().st_mtime
             for left in self._incoming.iterdir():
-                if not self._is_shared or time.time() - left.stat().st_mtime > _LEFT_S:
+                if not self._is_shared or now_s - left.stat().st_mtime > _LEFT_S:
                     left.unlink(missing_ok=True)
         except OSError as exc:
             raise StartError(f"The folder of files cannot be written: {exc}") from exc

@@ -78,7 +78,7 @@ class Database:
         return database
 
     @classmethod
-    async def connect(cls, url: str, *, pool: int = 10, timeout_s: float = 10.0) -> "Database":
+    async def connect(cls, url: str, *, pool: int = 5, timeout_s: float = 10.0) -> "Database":
         """Open a PostgreSQL database, which is there, and bring its schema up to date; of several
         processes that start at once one does it and the others wait.
 
@@ -175,6 +175,8 @@ class Database:
             raise Unreachable("The database did not answer in time.") from exc
         except OSError as exc:
             raise Unreachable from exc
+        except ValueError as exc:
+            raise StorageError("The driver does not understand this URL.") from exc
         except Exception as exc:
             if type(exc).__module__.startswith("asyncpg."):
                 raise from_driver(exc) from exc

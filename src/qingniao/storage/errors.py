@@ -57,6 +57,8 @@ def from_driver(exc: Exception) -> StorageError:
     if isinstance(exc, PoolTimeout):
         return StorageError("The database is too busy: no connection was free in time.")
     cause = exc.orig if isinstance(exc, DBAPIError) and exc.orig is not None else exc
+    if "ClientConfigurationError" in f"{type(cause)} {type(cause.__cause__)}":
+        return StorageError("The driver does not understand this URL.")
     state = getattr(cause, "sqlstate", None) or ""
     if sentence := _STATES.get(state):
         return StorageError(sentence)

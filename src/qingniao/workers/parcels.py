@@ -6,7 +6,7 @@ local folder by one rename, complete and checked against the hash that was annou
 
 import asyncio
 import hashlib
-import os
+import secrets
 import shutil
 import tarfile
 from pathlib import Path
@@ -40,7 +40,7 @@ def parcel_name(version: str, sha256: str) -> str:
 async def put(blobs: Blobs, folder: Path, version: str) -> str:
     """Store the version that is in `folder`; the parcel's hash. Raises `StorageError` or
     `OSError`."""
-    packed = folder / f".{version}.{os.getpid()}.tar"
+    packed = _draft(folder, version)
     writer = await blobs.create()
     try:
         await asyncio.to_thread(_pack, folder / version, packed)
@@ -72,7 +72,7 @@ async def fetch(blobs: Blobs, folder: Path, version: str, sha256: str) -> None:
     if size > PARCEL_BYTES:
         raise ParcelDamaged
     await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True)
-    packed = folder / f".{version}.{os.getpid()}.tar"
+    packed = _draft(folder, version)
     try:
         file = await asyncio.to_thread(packed.open, "wb")
         try:
@@ -86,6 +86,11 @@ async def fetch(blobs: Blobs, folder: Path, version: str, sha256: str) -> None:
         await asyncio.to_thread(_unpack, packed, folder, version)
     finally:
         await asyncio.to_thread(packed.unlink, missing_ok=True)
+
+
+def _draft(folder: Path, version: str) -> Path:
+    """A name that no other process or task has."""
+    return folder / f".{version}.{secrets.token_hex(4)}"
 
 
 def _take(file: BinaryIO, digest: "hashlib._Hash", piece: bytes) -> None:
@@ -105,8 +110,7 @@ def _pack(version: Path, packed: Path) -> None:
 
 
 def _unpack(packed: Path, folder: Path, version: str) -> None:
-    draft = folder / f".{version}.{os.getpid()}"
-    shutil.rmtree(draft, ignore_errors=True)
+    draft = _draft(folder, version)
     draft.mkdir()
     try:
         left = PARCEL_BYTES
@@ -125,7 +129,12 @@ def _unpack(packed: Path, folder: Path, version: str) -> None:
         final = folder / version
         if not has_version(folder, version):
             shutil.rmtree(final, ignore_errors=True)  # a torn one
-            draft.rename(final)
+            try:
+                draft.rename(final)
+            except OSError:
+                # Another process of this machine was quicker, which is as good.
+                if not has_version(folder, version):
+                    raise
     except tarfile.TarError as exc:
         raise ParcelDamaged from exc
     finally:

@@ -100,6 +100,7 @@ class SharedLearning:
     async def learn(self) -> None:
         """Have something in use: the announced version, or the first one, once it is built here or
         elsewhere. Raises `LearningFailed`, `StorageError` or `OSError`."""
+        await asyncio.to_thread(_sweep, self._folder)
         until_s = self._timer() + BUILD_S
         while True:
             stands = await self._versions.get(KNOWLEDGE)
@@ -168,7 +169,7 @@ class SharedLearning:
             )
             return
         if not await asyncio.to_thread(has_version, self._folder, version):
-            source = self._folder / f".corpus.{os.getpid()}.json"
+            source = self._folder / f".corpus.{self._me}.json"
             try:
                 await build_apart(corpus, source, self._folder)
             finally:
@@ -207,6 +208,16 @@ class SharedLearning:
     def _may_try(self, stands: Version) -> bool:
         source, at_s = self._failed
         return source != stands.source or self._timer() - at_s >= self._retry_s or not at_s
+
+
+def _sweep(folder: Path) -> None:
+    """Remove what a crash left half-way: too old to be another process's work."""
+    with contextlib.suppress(OSError):
+        os.utime(folder)  # what the disk, perhaps another machine's, calls now
+        now_s = folder.stat().st_mtime
+        for path in folder.glob(".*"):
+            if now_s - path.stat().st_mtime > 2 * BUILD_S:
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
 def _forget(folder: Path) -> None:

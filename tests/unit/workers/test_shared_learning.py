@@ -4,7 +4,9 @@ Each `Worker` is a process: it shares nothing with the others but the database a
 """
 
 import asyncio
+import os
 import shutil
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -136,6 +138,28 @@ async def test_a_worker_that_starts_later_takes_what_is_there(house: House):
     again = Worker(house, "late")
     await again.learning.learn()
     assert again.answer("怎么退货") == "七天"
+
+
+async def test_what_a_crash_left_half_way_is_removed_at_a_start(house: House):
+    worker = Worker(house, "w")
+    for name, age_s in ((".old", 3_600), (".new", 0)):
+        draft = worker.folder / name
+        (draft / "index").mkdir(parents=True)
+        os.utime(draft, times=(time.time() - age_s,) * 2)
+    await worker.learning.learn()
+    assert [path.name for path in worker.folder.glob(".*")] == [".new"]
+
+
+async def test_processes_of_one_machine_may_share_a_folder(house: House):
+    await Worker(house, "first").learning.learn()
+    workers = [Worker(house, "shared") for _ in range(6)]
+    await asyncio.gather(*(worker.learning.learn() for worker in workers))
+    await house.write("十五天")
+    for _ in range(2):
+        await asyncio.gather(*(worker.learning.look() for worker in workers))
+    assert {worker.answer("怎么退货") for worker in workers} == {"十五天"}
+    assert house.builds == 2
+    assert not [path for path in workers[0].folder.iterdir() if path.name.startswith(".")]
 
 
 async def test_a_build_that_fails_leaves_the_old_one_and_is_tried_later(
