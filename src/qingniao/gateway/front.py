@@ -27,6 +27,7 @@ from qingniao.gateway.handshake import answer
 from qingniao.gateway.hub import Hub
 from qingniao.gateway.lobby import Lobby
 from qingniao.metrics import Reading
+from qingniao.protocol.frames import Limits
 
 __all__ = ["Front"]
 
@@ -38,6 +39,7 @@ _TOO_MANY: Final = "429 Too Many Requests"
 _COME_BACK_MS: Final = 2_000
 _FILES_KEPT: Final = 256
 """Of the files that the system allows, so many are for stores, logs and children."""
+_NOTHING: Final = bytearray()
 _UPGRADE: Final = re.compile(rb"^upgrade:[ \t]*websocket[ \t]*\r?$", re.IGNORECASE | re.MULTILINE)
 # A LoggerAdapter keeps picows from making one logger per connection.
 _picows_log: Final = logging.LoggerAdapter(logging.getLogger("picows"), {})
@@ -59,12 +61,15 @@ class Front:
         )  # fmt: skip
         self._http.load()
         self.http_state = ServerState()
+        self.head_timeout_s = config.head_timeout_ms / 1000
+        self.limits = hub.services.wire.limits(agent=False) if hub is not None else Limits()
+        """Of a connection that has yet to say whose it is."""
         self.peeking = 0
         self.refused = 0
 
     def __call__(self) -> asyncio.Protocol:
         """Protocol factory for `loop.create_server`."""
-        return _Peek(self, self.config.head_timeout_ms / 1000)
+        return _Peek(self)
 
     @property
     def is_full(self) -> bool:
@@ -76,14 +81,21 @@ class Front:
         """A picows protocol whose listener is a `Connection` from there."""
         services = hub.services
         return WSProtocol(
-            None, None, False, lambda request: _listen(hub, request, network), _picows_log,
+            None, None, False, lambda request: self._listen(hub, request, network), _picows_log,
             False,  # disconnect_on_exception: our handlers answer with `bye`
-            services.config.head_timeout_ms / 1000,
+            self.head_timeout_s,
             False, 0, 0, WSAutoPingStrategy.PING_WHEN_IDLE,  # the heart beats for all
             False,  # enable_auto_pong: `Connection` answers, also between fragments
             # A little above ours, so that TOO_LARGE can be said in our own words.
             services.wire.frame_bytes * 4, None, _READ_BUFFER,
         )  # fmt: skip
+
+    def _listen(self, hub: Hub, request: WSUpgradeRequest, network: str) -> Any:
+        codec, response = answer(request)
+        connection: Connection | None = None
+        if codec is not None:
+            connection = Connection(hub, codec, self.limits, hub.services.clock(), network)
+        return WSUpgradeResponseWithListener(response, connection)
 
     def http(self) -> HttpToolsProtocol:
         """A uvicorn protocol."""
@@ -97,23 +109,15 @@ class Front:
         yield from self.lobby.readings()
 
 
-def _listen(hub: Hub, request: WSUpgradeRequest, network: str) -> Any:
-    codec, response = answer(request)
-    connection: Connection | None = None
-    if codec is not None:
-        services = hub.services
-        limits = services.wire.limits(agent=False)
-        connection = Connection(hub, codec, limits, services.clock(), network)
-    return WSUpgradeResponseWithListener(response, connection)
-
-
 class _Peek(asyncio.Protocol):
-    """Collects the request head, bounded in bytes and time, and hands over."""
+    """Collects the request head, bounded in bytes and time, and hands over. uvloop holds it as long
+    as the connection: what it has then is small."""
 
-    def __init__(self, front: Front, timeout_s: float) -> None:
+    __slots__ = ("_front", "_head", "_timer", "_transport")
+
+    def __init__(self, front: Front) -> None:
         self._front = front
         self._head = bytearray()
-        self._timeout_s = timeout_s
         self._timer: asyncio.TimerHandle | None = None
         self._transport: asyncio.Transport | None = None
 
@@ -125,7 +129,7 @@ class _Peek(asyncio.Protocol):
             self._refuse(_NO_ROOM, _COME_BACK_MS)
             return
         loop = asyncio.get_running_loop()
-        self._timer = loop.call_later(self._timeout_s, transport.abort)  # type: ignore[attr-defined]
+        self._timer = loop.call_later(self._front.head_timeout_s, transport.abort)  # type: ignore[attr-defined]
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._leave()
@@ -152,7 +156,7 @@ class _Peek(asyncio.Protocol):
             transport.set_protocol(protocol)
             protocol.connection_made(transport)
             protocol.data_received(bytes(self._head))
-            self._head = bytearray()
+            self._head = _NOTHING
 
     def _enter_lobby(self, hub: Hub) -> None:
         front, transport = self._front, self._transport
@@ -184,7 +188,7 @@ class _Peek(asyncio.Protocol):
             room[:size] = rest[:size]
             protocol.buffer_updated(size)
             rest = rest[size:]
-        self._head = bytearray()
+        self._head = _NOTHING
         if not transport.is_closing():
             transport.resume_reading()
         return None
