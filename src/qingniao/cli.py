@@ -180,8 +180,15 @@ def _serve(options: argparse.Namespace) -> int:
 
 
 def _cluster(options: argparse.Namespace) -> int:
-    from qingniao.cluster import command
-    from qingniao.cluster.layout import Size
+    try:
+        import asyncpg  # noqa: F401  the processes need it, and would say so one by one
+
+        from qingniao.cluster import command
+        from qingniao.cluster.layout import Size
+    except ModuleNotFoundError as exc:
+        raise StartError(
+            f"A cluster needs the package {exc.name}: pip install 'qingniao[cluster]'."
+        ) from exc
 
     size = Size(
         gateways=options.gateways, apis=options.api, ai=options.ai, assignment=options.assignment,

@@ -58,7 +58,7 @@ frontend qingniao
     # One address: so many connections at once, and so many requests in ten seconds. An office
     # shares one. The gateways count what is said on a WebSocket (gateway.address_*). This machine's
     # own addresses are not limited: that is a test, or you.
-    acl is_here src 127.0.0.0/8 ::1
+    acl is_here src $here
     stick-table type ipv6 size 200k expire 2m store conn_cur,http_req_rate(10s)
     tcp-request connection track-sc0 src unless is_here
     tcp-request connection reject if { sc0_conn_cur gt 4000 }
@@ -133,6 +133,8 @@ class Plan(Struct, frozen=True, kw_only=True):
     gateways: Sequence[Upstream]
     apis: Sequence[Upstream]
     maxconn: int = 100_000
+    here: Sequence[str] = ("127.0.0.0/8", "::1")
+    """Addresses that are not limited."""
     control: str = ""
     """Where its run-time commands are taken: a path of a socket; empty for nowhere."""
 
@@ -156,6 +158,7 @@ def render(plan: Plan) -> str:
     return _CONFIGURATION.substitute(
         bind=plan.bind,
         maxconn=plan.maxconn,
+        here=" ".join(plan.here),
         global_lines=control,
         gateways=_servers(plan.gateways),
         apis=_servers(plan.apis),

@@ -1,5 +1,7 @@
 """What the command checks before it starts anything."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -19,6 +21,15 @@ def test_everything_that_is_missing_is_named_at_once(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(command, "find_program", lambda: "")
     with pytest.raises(StartError, match=r"postgresql, haproxy, redis-server.*apt-get install"):
         command._check_programs()
+
+
+@pytest.mark.parametrize("package", ["hiredis", "asyncpg"])
+def test_a_driver_that_is_not_installed_is_named(package: str, tmp_path: Path) -> None:
+    code = f"import sys; sys.modules[{package!r}] = None; from qingniao.cli import main"
+    code += f"; sys.exit(main(['cluster', '--data', {str(tmp_path)!r}]))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert f"needs the package {package}: pip install 'qingniao[cluster]'" in done.stderr
 
 
 def test_one_cluster_in_a_folder(tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 """A real HAProxy with our configuration, in front of servers that say who they are."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
@@ -133,7 +133,9 @@ async def front(tmp_path: Path, unused_tcp_port: int) -> AsyncIterator[Front]:
 
 
 @asynccontextmanager
-async def running(folder: Path, port: int) -> AsyncIterator[Front]:
+async def running(
+    folder: Path, port: int, here: Sequence[str] = ("127.0.0.0/8",)
+) -> AsyncIterator[Front]:
     front = Front(port)
     async with AsyncExitStack() as stack:
         for server in (*front.gateways, *front.apis):
@@ -147,6 +149,7 @@ async def running(folder: Path, port: int) -> AsyncIterator[Front]:
                     gateways=[Upstream(s.name, f"127.0.0.1:{s.port}") for s in front.gateways],
                     apis=[Upstream(s.name, f"127.0.0.1:{s.port}") for s in front.apis],
                     maxconn=200,
+                    here=here,
                 )
             )
         )
@@ -195,6 +198,29 @@ async def test_callers_cannot_say_where_they_are_from(front: Front) -> None:
     assert "x-forwarded-for: 127.0.0.1\r\n" in head.lower()
     assert "9.9.9.9" not in head
     assert "x-forwarded-proto: http\r\n" in head.lower()
+
+
+async def test_one_address_is_limited_and_others_are_not(
+    tmp_path: Path, unused_tcp_port: int
+) -> None:
+    async with running(tmp_path, unused_tcp_port, here=("127.0.0.9",)) as front:
+        reader, writer = await asyncio.open_connection("127.0.0.1", front.port)
+        statuses: list[bytes] = []
+        async with asyncio.timeout(30):
+            while not statuses or statuses[-1] == b"200":
+                writer.write(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+                head = await reader.readuntil(b"\r\n\r\n")
+                statuses.append(head.split()[1])
+                if statuses[-1] == b"200":
+                    await reader.readexactly(len("api1"))
+        writer.close()
+        assert statuses[-1] == b"429" and b"retry-after: 10" in head.lower()
+        assert 1_990 <= len(statuses) <= 2_010
+        mine = ("127.0.0.9", 0)
+        reader, writer = await asyncio.open_connection("127.0.0.1", front.port, local_addr=mine)
+        writer.write(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        assert (await reader.read()).split()[1] == b"200"
+        writer.close()
 
 
 async def test_a_gateway_that_drains_gets_nobody_new_and_keeps_who_is_there(front: Front) -> None:
