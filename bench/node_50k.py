@@ -6,7 +6,8 @@ a conversation that one of 15 agents' connections has, mostly on another gateway
 messages a second, visitor to agent, for three minutes. Latencies count from when a message was due
 until the agent has it, each figure that of the worst generator. Memory is PSS. `bytes_each` is the
 gateways' growth from when they were empty to the highest seen during the load, divided by the
-connections; `total_mb` the highest of all processes of ours together (gateways, api, workers).
+connections; `total_mb` the highest of all processes of ours together: gateways, an api, a worker
+that answers, and one for assignment, analytics and delivery (`qingniao cluster --together`).
 PostgreSQL and Redis are beside. Everything runs on the same cores, generators included.
 """
 
@@ -113,7 +114,7 @@ async def _measure(folder: Path, plan: Plan) -> Mapping[str, object]:
         "gaps": _sum(totals, "gaps"),
         "connects_per_s": round(connected / connect_s),
         "empty_mb": _mb(sum(empty.values())),
-        **{f"{_word(role)}_mb": _mb(highest[role]) for role in empty},
+        **{f"{role}_mb": _mb(highest[role]) for role in empty},
         "redis_mb": _mb(highest["redis"]),
         "postgres_mb": _mb(highest["postgres"]),
         "seconds": plan.seconds,
@@ -149,7 +150,7 @@ async def _load(installation: Installation, talks: Sequence[Talk], plan: Plan) -
     finally:
         looking.cancel()
         await asyncio.gather(looking, return_exceptions=True)
-    cpu = {f"{_word(role)}_cpu": cpu_s(pids) - before[role] for role, pids in roles.items()}
+    cpu = {f"{role}_cpu": cpu_s(pids) - before[role] for role, pids in roles.items()}
     totals = await _ask(talks, "drain", _PATIENCE_S)
     return {
         "messages_per_s": round(_sum(runs, "delivered") / plan.seconds, 1),
@@ -188,10 +189,6 @@ def _sum(answers: Sequence[Mapping[str, Any]], *names: str) -> int:
 
 def _worst_ms(answers: Sequence[Mapping[str, Any]], name: str) -> float:
     return float(max(answer[name] for answer in answers) / 1000)
-
-
-def _word(role: str) -> str:
-    return role.removeprefix("worker:")
 
 
 def _mb(size: float) -> float:

@@ -33,7 +33,8 @@ _BESIDE: Final = frozenset({"postgres", "redis", "haproxy"})
 
 
 class Installation:
-    """`async with Installation(3) as installation`; one process of every other role."""
+    """`async with Installation(3) as installation`; an api, a worker that answers, and one for all
+    that the others do."""
 
     def __init__(
         self,
@@ -42,7 +43,7 @@ class Installation:
         settings: dict[str, str] | None = None,
     ) -> None:
         self.cluster = OwnCluster(
-            "--gateways", str(gateways), "--api", "1", "--redis", redis,
+            "--gateways", str(gateways), "--api", "1", "--together", "--redis", redis,
             settings=SETTINGS | (settings or {}),
         )  # fmt: skip
         self.ticket = ""
@@ -87,11 +88,11 @@ class Installation:
         return [process.pid for process in self._processes() if process.role in roles]
 
     def roles(self) -> dict[str, list[int]]:
-        """Role → processes of ours, all of them."""
+        """`gateway`, `api`, `ai`, `workers` → processes of ours, all of them."""
         found: dict[str, list[int]] = {}
         for process in self._processes():
             if process.role not in _BESIDE:
-                found.setdefault(process.role, []).append(process.pid)
+                found.setdefault(process.name.rstrip("0123456789"), []).append(process.pid)
         return found
 
     def ours(self) -> list[int]:
