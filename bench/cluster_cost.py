@@ -10,9 +10,11 @@ At a pace of 1,000 messages a second: `…_us` is the CPU of all processes of ou
 projections included, also what they use when nobody talks) divided by the messages acked,
 `…_redis_us` and `…_postgres_us` that of the servers beside; `…_p50_ms`, `…_p99_ms` are from when a
 message was due until the other side has it. `…_over_embedded` compares `…_us` with three gateways.
-At the most that is taken (8 unacked messages a side): `…_most_per_s` and `…_most_us`. `…_slope_us`
-is what another gateway adds to `…_us`. `…_idle_cpu` is what our processes use while all are
-connected and nobody talks, in cores. Nothing is held on a core: the generator runs on the same two.
+At the most that is taken (8 unacked messages a side): `…_most_per_s` and `…_most_us`, compared by
+`…_most_over_embedded`, without a goal. `…_slope_us` is what another gateway adds to `…_us`.
+`…_idle_cpu` is what our processes use while all are connected and nobody talks, in cores;
+`…_stored_bytes` what an entry takes in PostgreSQL's tables of entries, with its index, when its
+text has 120 bytes. Nothing is held on a core: the generator runs on the same two.
 """
 
 import asyncio
@@ -49,6 +51,7 @@ _VISITORS: Final = 200
 _AGENTS: Final = 4
 _PACE: Final = 1_000
 _WINDOW: Final = 8
+_COUNTED: Final = ("repeated", "dropped", "busy", "errors", "gaps")
 _WARM_S: Final = 2.0
 _PATIENCE_S: Final = 60.0
 
@@ -81,16 +84,18 @@ async def _measure(
 ) -> Mapping[str, object]:
     program = compiled(folder)
     found: dict[str, Any] = {}
-    totals = dict.fromkeys(("lost", "repeated", "dropped", "busy", "errors"), 0)
+    totals = dict.fromkeys(("lost", *_COUNTED), 0)
     for arrangement in arrangements:
         async with _open(arrangement, folder) as subject:
             figures, total = await _talk(program, folder, subject, seconds)
         found |= {f"{arrangement.name}_{name}": figure for name, figure in figures.items()}
         for name, figure in total.items():
             totals[name] += figure
-    embedded_us = found["embedded_us"]
     ratios = {
-        f"{kind}_over_embedded": round(found[f"{kind}3_us"] / embedded_us, 2)
+        f"{kind}_{word}over_embedded": round(
+            found[f"{kind}3_{word}us"] / found[f"embedded_{word}us"], 2
+        )
+        for word in ("", "most_")
         for kind in ("standalone", "cluster")
     }
     slopes = {
@@ -108,6 +113,7 @@ class _Subject(Struct, frozen=True, kw_only=True):
     people: str
     pids: Mapping[str, Sequence[int]]
     """Role → processes; `postgres` and `redis` are not ours."""
+    installation: Installation | None = None
 
 
 @contextlib.asynccontextmanager
@@ -133,6 +139,7 @@ async def _open(arrangement: Arrangement, folder: Path) -> AsyncIterator[_Subjec
             ports=installation.gateways,
             people=parties(installation.signer, installation.ticket, _VISITORS, _AGENTS),
             pids=installation.roles() | beside,
+            installation=installation,
         )
 
 
@@ -158,6 +165,7 @@ async def _talk(
         most = await talk.ask(f"closed {_WINDOW}", seconds / 2)
         most_us = closed.ours() / max(1, most["acked"]) * 1e6
         total = await talk.ask("drain", _PATIENCE_S)
+    stored = await _stored(subject)
     figures = {
         **costs,
         "p50_ms": run["way_p50_us"] / 1000,
@@ -168,12 +176,20 @@ async def _talk(
         "most_us": round(most_us, 1),
         "most_p99_ms": most["p99_us"] / 1000,
         "idle_cpu": round(idle_cpu, 3),
+        **stored,
     }
     lost = total["missing"] + total["skipped"] + total["unacked"]
     return figures, {
         "lost": lost,
-        **{name: total[name] for name in ("repeated", "dropped", "busy", "errors")},
+        **{name: total[name] for name in _COUNTED},
     }
+
+
+async def _stored(subject: _Subject) -> dict[str, float]:
+    if subject.installation is None:
+        return {}
+    entries, size = await subject.installation.log_size()
+    return {"stored_bytes": round(size / max(1, entries))}
 
 
 class _Cpu:

@@ -8,7 +8,8 @@ until the agent has it, each figure that of the worst generator. Memory is PSS. 
 gateways' growth from when they were empty to the highest seen during the load, divided by the
 connections; `total_mb` the highest of all processes of ours together: gateways, an api, a worker
 that answers, and one for assignment, analytics and delivery (`qingniao cluster --together`).
-PostgreSQL and Redis are beside. Everything runs on the same cores, generators included.
+PostgreSQL and Redis are beside, and so is `kernel_bytes_each`: by how much the kernel's own memory
+(slab) grew for each end of a connection. Everything runs on the same cores, generators included.
 """
 
 import asyncio
@@ -23,7 +24,7 @@ from bench.native.generator import FIRST, Talk, parties
 from bench.native.witness import lasts
 from bench.run import Goal
 from bench.scaled.installation import Installation
-from bench.scaled.processes import cpu_s, pss_bytes
+from bench.scaled.processes import cpu_s, kernel_bytes, pss_bytes
 
 __all__ = ["GOALS", "Plan", "measure"]
 
@@ -81,7 +82,7 @@ async def _measure(folder: Path, plan: Plan) -> Mapping[str, object]:
     async with Installation(_GATEWAYS, settings=plan.settings) as installation:
         await asyncio.sleep(plan.settle_s)
         empty = {role: pss_bytes(pids) for role, pids in installation.roles().items()}
-        began = loop.time()
+        kernel, began = kernel_bytes(), loop.time()
         async with contextlib.AsyncExitStack() as stack:
             talks = [
                 await stack.enter_async_context(talk)
@@ -92,6 +93,7 @@ async def _measure(folder: Path, plan: Plan) -> Mapping[str, object]:
             ready = await _ask(talks, "prepare", _PATIENCE_S)
             connect_s = loop.time() - began
             await asyncio.sleep(plan.settle_s)
+            kernel = kernel_bytes() - kernel
             found = await _load(installation, talks, plan)
             in_log = await _in_log(installation, plan)
         totals = found.pop("totals")
@@ -113,7 +115,9 @@ async def _measure(folder: Path, plan: Plan) -> Mapping[str, object]:
         "errors": _sum(totals, "errors"),
         "gaps": _sum(totals, "gaps"),
         "connects_per_s": round(connected / connect_s),
+        "kernel_bytes_each": round(kernel / connected / 2),
         "empty_mb": _mb(sum(empty.values())),
+        "gateway_empty_mb": _mb(empty["gateway"] / _GATEWAYS),
         **{f"{role}_mb": _mb(highest[role]) for role in empty},
         "redis_mb": _mb(highest["redis"]),
         "postgres_mb": _mb(highest["postgres"]),

@@ -5,11 +5,14 @@ that its keys have signed, an agent's ticket. Refuses to measure (that is `proce
 is started as an operator starts it; HAProxy runs, and nobody comes in by it.
 """
 
+import contextlib
 import json
+from collections.abc import AsyncIterator
 from typing import Any, Final, Literal, Self
 
 from bench.native.generator import lasting_ticket
 from msgspec import convert
+from sqlalchemy import text
 
 from qingniao.auth import Signer
 from qingniao.replay.house import Api
@@ -28,6 +31,10 @@ SETTINGS: Final = {
     "QINGNIAO_GATEWAY_CONNECTIONS_EACH": "1000",
 }
 """What has to be different from what everybody gets, with any load of a bench."""
+_LOG_SIZE: Final = text("""
+SELECT (SELECT count(*) FROM messages.entries), sum(pg_total_relation_size(inhrelid))
+FROM pg_inherits WHERE inhparent = 'messages.entries'::regclass
+""")
 _PASSWORD: Final = "bench-bench-7391"
 _BESIDE: Final = frozenset({"postgres", "redis", "haproxy"})
 
@@ -64,15 +71,27 @@ class Installation:
     async def __aexit__(self, *_: object) -> None:
         await self.cluster.__aexit__()
 
-    async def _signer(self) -> Signer:
+    @contextlib.asynccontextmanager
+    async def _database(self) -> AsyncIterator[Database]:
         (postgres,) = [process for process in self._processes() if process.role == "postgres"]
         password = (self.cluster.data / "cluster/postgres/password").read_text()
         url = f"postgresql://qingniao:{password}@127.0.0.1:{postgres.port}/qingniao"
         database = await Database.connect(url, pool=1)
         try:
-            return Signer((await SharedKeys.open(database)).ring)
+            yield database
         finally:
             await database.close()
+
+    async def _signer(self) -> Signer:
+        async with self._database() as database:
+            return Signer((await SharedKeys.open(database)).ring)
+
+    async def log_size(self) -> tuple[int, int]:
+        """Entries in the log, and bytes of the tables that hold them, indexes included."""
+        async with self._database() as database, database.read() as connection:
+            found = await connection.execute(_LOG_SIZE)
+            entries, size = found.one()
+            return int(entries), int(size)
 
     @property
     def gateways(self) -> list[int]:

@@ -9,7 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-__all__ = ["cpu_s", "pss_bytes"]
+__all__ = ["cpu_s", "kernel_bytes", "pss_bytes"]
 
 _TICK_S: Final = 1 / os.sysconf("SC_CLK_TCK")
 
@@ -23,6 +23,12 @@ def pss_bytes(pids: Iterable[int]) -> int:
 def cpu_s(pids: Iterable[int]) -> float:
     """CPU seconds so far, user and system, all threads."""
     return sum(map(_cpu_s, _trees(pids)))
+
+
+def kernel_bytes() -> int:
+    """What the kernel keeps in its slabs, sockets among it; of the whole machine."""
+    lines = Path("/proc/meminfo").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("Slab:")) * 1024
 
 
 def _trees(pids: Iterable[int]) -> Iterator[int]:

@@ -9,7 +9,7 @@ ROOT = Path(__file__).parents[3]
 sys.path.insert(0, str(ROOT))
 
 from bench.node_50k import Plan  # noqa: E402  the benches are not part of the package
-from bench.scaled.processes import cpu_s, pss_bytes  # noqa: E402
+from bench.scaled.processes import cpu_s, kernel_bytes, pss_bytes  # noqa: E402
 
 _BUSY = "import time\nwhile time.process_time() < 0.5: pass\n"
 _HOLDING = "held = bytearray(b'x' * 50_000_000)\n"
@@ -42,6 +42,10 @@ def test_cpu_counts_children_that_have_ended() -> None:
         parent.communicate(b"\n")
     assert used >= 0.4  # it is counted in ticks
     assert cpu_s([os.getpid()]) > 0
+
+
+def test_the_kernel_keeps_more_than_nothing() -> None:
+    assert 1_000_000 < kernel_bytes() < 10**13
 
 
 def test_every_connection_is_somebodys_and_no_conversation_two() -> None:
