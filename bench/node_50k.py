@@ -114,6 +114,8 @@ async def _measure(folder: Path, plan: Plan) -> Mapping[str, object]:
         "busy": _sum(totals, "busy"),
         "errors": _sum(totals, "errors"),
         "gaps": _sum(totals, "gaps"),
+        "byes": _sum(totals, "byes"),
+        "last_bye": max(total["last_bye"] for total in totals),
         "connects_per_s": round(connected / connect_s),
         "kernel_bytes_each": round(kernel / connected / 2),
         "empty_mb": _mb(sum(empty.values())),

@@ -66,7 +66,7 @@ typedef struct {
     uint64_t now;
     mode mode;
     uint64_t sends, repeats, busy, errors, beats, gaps, again, skipped;
-    uint64_t connects, refusals, byes;
+    uint64_t connects, refusals, byes, last_bye; /* the code of the last goodbye */
 } network;
 
 extern network net;

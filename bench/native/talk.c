@@ -190,10 +190,11 @@ static void print_totals(void) {
     printf("{\"acked\": %lu, \"delivered\": %lu, \"offered\": %lu, \"shed\": %lu, \"sends\": %lu, "
            "\"repeats\": %lu, \"busy\": %lu, \"unacked\": %lu, \"missing\": %lu, \"repeated\": %lu, "
            "\"skipped\": %lu, \"uneven\": %lu, \"gaps\": %lu, \"again\": %lu, \"dropped\": %lu, "
-           "\"errors\": %lu, \"byes\": %lu, \"beats\": %lu}\n",
+           "\"errors\": %lu, \"byes\": %lu, \"last_bye\": %lu, "
+           "\"beats\": %lu}\n",
            acked, delivered, offered, shed, net.sends, net.repeats, net.busy, unacked,
            unheard + missing, repeated, net.skipped, uneven, net.gaps, net.again, dropped,
-           net.errors, net.byes, net.beats);
+           net.errors, net.byes, net.last_bye, net.beats);
 }
 
 static void begin(step next, double seconds) {
