@@ -104,6 +104,10 @@ def _add_cluster(cluster: argparse.ArgumentParser) -> None:
     cluster.add_argument("--analytics", type=_count, default=1, help="workers that count (1)")
     cluster.add_argument("--delivery", type=_count, default=1, help="workers that sweep (1)")
     cluster.add_argument(
+        "--together", action="store_true",
+        help="one process for assignment, analytics and delivery: 100 MB less",
+    )  # fmt: skip
+    cluster.add_argument(
         "--redis", choices=("standalone", "cluster"), default="standalone",
         help="one server (default), or a cluster of six",
     )  # fmt: skip
@@ -207,7 +211,8 @@ def _cluster(options: argparse.Namespace) -> int:
 
     size = Size(
         gateways=options.gateways, apis=options.api, ai=options.ai, assignment=options.assignment,
-        analytics=options.analytics, delivery=options.delivery, redis=options.redis,
+        analytics=options.analytics, delivery=options.delivery, is_together=options.together,
+        redis=options.redis,
     )  # fmt: skip
     _run(
         command.run(
