@@ -4,7 +4,7 @@ Owns what several rooms share; refuses to know what they do with it. Rule: nothi
 whatever has to be closed is an engine.
 """
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from qingniao.auth.sealing import Sealer
 from qingniao.clock import wall_ms
@@ -13,7 +13,6 @@ from qingniao.metrics import Metrics
 from qingniao.outgoing.client import Outgoing
 from qingniao.outgoing.guard import Guard
 from qingniao.pipeline.pipeline import Pipeline
-from qingniao.runtime.bots import Shelf
 from qingniao.runtime.engines import Engines
 from qingniao.runtime.health import Health
 from qingniao.storage.bots import BotLedger, Bots
@@ -21,6 +20,9 @@ from qingniao.storage.conversations import ConversationIndex
 from qingniao.storage.knowledge import KnowledgeEntries
 from qingniao.storage.users import Sessions, Users
 from qingniao.storage.visitors import Arrivals, Visitors
+
+if TYPE_CHECKING:
+    from qingniao.runtime.bots import Shelf
 
 __all__ = ["Foundation"]
 
@@ -46,7 +48,7 @@ class Foundation:
             connections=config.outgoing.connections,
             connections_each=config.outgoing.connections_each,
         )
-        self.shelf = Shelf(self.bots, self.sealer, self.outgoing, BotLedger(engines.database))
+        self._shelf: Shelf | None = None
         self.health = Health(engines.log, engines.bus.degraded)
         self.metrics = Metrics()
         for readings in (self.pipeline.readings, self.health.readings, *engines.readings):
@@ -54,8 +56,19 @@ class Foundation:
 
     async def close(self) -> None:
         """Break off what is asked of other machines."""
-        await self.shelf.close()
+        if self._shelf is not None:
+            await self._shelf.close()
         await self.outgoing.close()
+
+    @property
+    def shelf(self) -> "Shelf":
+        """The bots of outside platforms; loaded by the roles that ask for it."""
+        from qingniao.runtime.bots import Shelf
+
+        if self._shelf is None:
+            ledger = BotLedger(self.engines.database)
+            self._shelf = Shelf(self.bots, self.sealer, self.outgoing, ledger)
+        return self._shelf
 
     def proxies(self) -> frozenset[str]:
         """Addresses of proxies whose word about the caller is believed."""

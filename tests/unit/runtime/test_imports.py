@@ -32,7 +32,10 @@ HTTP = {"litestar", "multipart", "argon2"}
 SOCKETS = {"picows", "qingniao.gateway.hub", "qingniao.gateway.connection"}
 ENGINES = {"rocksdict", "aiosqlite", "alembic", "obstore"}
 LEARNING = {"tantivy", "qingniao.training", "qingniao.understanding.intent", "qingniao.samples"}
-ANSWERING = {"qingniao.flow.engine", "qingniao.bots.local", "qingniao.workers.ai"}
+ANSWERING = {
+    "qingniao.flow.engine", "qingniao.bots.local", "qingniao.bots.kinds", "qingniao.workers.ai",
+    "aiohttp",
+}  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -43,7 +46,7 @@ ANSWERING = {"qingniao.flow.engine", "qingniao.bots.local", "qingniao.workers.ai
          HTTP | SOCKETS | ENGINES | LEARNING | ANSWERING),
         ("worker:analytics,worker:delivery", {"qingniao.workers.index"},
          HTTP | SOCKETS | ENGINES | LEARNING | ANSWERING),
-        ("api", HTTP, SOCKETS | ENGINES | {"tantivy", "qingniao.workers.ai"}),
+        ("api", HTTP, SOCKETS | ENGINES | {"tantivy", "qingniao.workers.ai", "aiohttp"}),
     ],
 )  # fmt: skip
 def test_a_role_loads_what_it_needs_and_nothing_of_others(
