@@ -9,6 +9,7 @@ from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from typing import Final
 
+import msgspec
 from msgspec import Struct, structs
 
 from qingniao.auth.sealing import SealBroken, Sealer
@@ -23,7 +24,7 @@ from qingniao.bots.base import (
 )
 from qingniao.bots.kinds import make, origin_of, place_of
 from qingniao.bots.wrappers.base import Wrapper
-from qingniao.bots.wrappers.stack import Policy, guarded
+from qingniao.bots.wrappers.stack import Policy, chain, guarded
 from qingniao.errors import StorageError
 from qingniao.log import get_logger
 from qingniao.outgoing.client import Outgoing
@@ -59,6 +60,7 @@ class _Stands(Struct):
     row: BotRow
     sealed: dict[str, str]
     bot: BotService | None
+    policy: Policy = Policy()
     why: str = ""
 
 
@@ -89,6 +91,22 @@ class Shelf:
         if stands.bot is None:
             raise BotMisconfigured(stands.why)
         return stands.bot
+
+    def answering(self, bot: str, others: Mapping[str, BotService]) -> BotService | None:
+        """The published bot of this id with those that stand in for it, which may be among
+        `others`; `None` if there is none. Raises `BotMisconfigured` if nobody is left."""
+        stands = self._stands.get(bot)
+        if stands is None:
+            return None
+        chained: list[BotService] = [] if stands.bot is None else [stands.bot]
+        for name in stands.policy.then:
+            held = self._stands.get(name)
+            spare = others.get(name) or (held.bot if held is not None else None)
+            if spare is not None and name != bot:
+                chained.append(spare)
+        if not chained:
+            raise BotMisconfigured(stands.why)
+        return chain(chained)
 
     def release(self) -> None:
         """Something was published: look soon."""
@@ -150,13 +168,14 @@ class Shelf:
         self._stands = {}
 
     def _made(self, row: BotRow, sealed: dict[str, str]) -> _Stands:
+        policy = Policy()
         try:
+            policy = msgspec.convert(row.policy, Policy)
             bot = Versioned(self._opened(row, sealed), row.version)
-            policy = Policy(**row.policy)
-            return _Stands(row, sealed, guarded(bot, policy, self._ledger))
-        except (BotError, ValueError, TypeError) as exc:
+            return _Stands(row, sealed, guarded(bot, policy, self._ledger), policy)
+        except (BotError, ValueError, msgspec.ValidationError) as exc:
             _log.warning("bot_not_made", bot=row.id, version=row.version, reason=str(exc))
-            return _Stands(row, sealed, None, str(exc))
+            return _Stands(row, sealed, None, policy, str(exc))
 
     def _let_go(self, bot: BotService) -> None:
         async def later() -> None:

@@ -9,8 +9,16 @@ from scripted_server import ScriptedServer, says_events
 
 from qingniao.auth import KeyRing
 from qingniao.auth.sealing import Sealer
-from qingniao.bots.base import BotMisconfigured, BotOverBudget, BotService, Done, Query
+from qingniao.bots.base import (
+    BotMisconfigured,
+    BotOverBudget,
+    BotService,
+    Done,
+    Grounded,
+    Query,
+)
 from qingniao.bots.kinds import origin_of, place_of
+from qingniao.bots.simple import SimpleBot
 from qingniao.outgoing.client import Outgoing
 from qingniao.runtime.bots import Shelf
 from qingniao.storage.bots import BotLedger, Bots
@@ -120,3 +128,34 @@ async def test_budget_outlives_the_process(house: House, outgoing: Outgoing) -> 
         async for _ in bot.reply(Query(conversation=1, text="x")):
             pass
     await again.close()
+
+
+class Spare(SimpleBot):
+    name = "local"
+
+    async def reply(self, query: Query):  # type: ignore[no-untyped-def]
+        yield Grounded()
+        yield Done(text="aus dem Haus")
+
+
+async def asked(bot: BotService | None) -> str:
+    assert bot is not None
+    events = [e async for e in bot.reply(Query(conversation=1, text="x"))]
+    assert isinstance(events[-1], Done)
+    return events[-1].text
+
+
+async def test_bot_that_fails_is_stood_in_for(house: House, scripted: ScriptedServer) -> None:
+    own: dict[str, BotService] = {"local": Spare()}
+    await house.publish(policy={"then": ["m", "nobody", "local"], "tries": 1})
+    assert await asked(house.shelf.answering("m", own)) == "好"
+    scripted.answers.clear()
+    assert await asked(house.shelf.answering("m", own)) == "aus dem Haus"
+    # And one that cannot even be made.
+    house.shelf._sealer = Sealer(KeyRing({2: b"b" * 32}))
+    await house.put("sealed by a key that is gone")
+    await house.shelf.look()
+    assert await asked(house.shelf.answering("m", own)) == "aus dem Haus"
+    with pytest.raises(BotMisconfigured, match="Enter it again"):
+        house.shelf.answering("m", {})
+    assert house.shelf.answering("nobody", own) is None

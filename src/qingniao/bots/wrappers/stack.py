@@ -41,6 +41,9 @@ class Policy(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     open_s: float = 30.0
     day_tokens: int = 0
     day_cost: float = 0.0
+    then: tuple[str, ...] = ()
+    """Ids of the bots that are asked in turn should this one fail; `local` is that of the
+    house."""
 
 
 def guarded(bot: BotService, policy: Policy, ledger: Ledger) -> BotService:

@@ -88,7 +88,8 @@ class AIRoom:
         bot = bot or self._default
         if self._bot is not None and bot in ("", self._bot.name):
             return self._bot
-        found = self._shelf.find(bot)
+        own = {self._bot.name: self._bot} if self._bot is not None else {}
+        found = self._shelf.answering(bot, own)
         if found is None:
             raise BotMisconfigured(f"There is no bot called {bot}.")
         return found
