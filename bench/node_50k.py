@@ -55,10 +55,10 @@ class Plan:
         self.connections = 3_000 if quick else 50_000
         self.visitors = 50 if quick else 500
         """Of a generator, those who talk."""
-        self.ramp = 250 if quick else 400
+        self.ramp = 330 if quick else 400
         """Connections that a generator opens in a second."""
-        self.seconds = 12.0 if quick else 180.0
-        self.settle_s = 2.0 if quick else 10.0
+        self.seconds = 8.0 if quick else 180.0
+        self.settle_s = 1.5 if quick else 10.0
         self.settings = {"QINGNIAO_WIRE_BEAT_MS": "5000" if quick else "20000"}
 
     def shares(self) -> Iterator[tuple[int, int]]:
