@@ -7,10 +7,13 @@ PYTHON ?= $(shell for p in /usr/bin/python3 python3; do $$p -c 'import sys, venv
 BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: run test test-fast lint types bench web docs fuzz build setup clean
+.PHONY: run cluster test test-fast lint types bench web docs fuzz build setup clean
 
 run: .venv/installed src/qingniao/web/built ## Serve everything on one port
 	@exec $(BIN)/qingniao serve
+
+cluster: .venv/installed-cluster src/qingniao/web/built ## The same as many processes
+	@exec $(BIN)/qingniao cluster
 
 test: .venv/installed-dev src/qingniao/web/built web/node_modules/.installed lint types ## What CI runs
 	@bash tests/setup.sh
@@ -48,6 +51,9 @@ setup: .venv/installed-dev web/node_modules/.installed
 
 .venv/installed: pyproject.toml constraints.txt
 	@$(PYTHON) -m venv .venv && $(BIN)/pip install -q --upgrade "pip>=25.1" && $(BIN)/pip install -q -e . --group web -c constraints.txt && touch $@
+
+.venv/installed-cluster: .venv/installed
+	@$(BIN)/pip install -q -e '.[cluster]' -c constraints.txt && touch $@
 
 .venv/installed-dev: .venv/installed
 	@$(BIN)/pip install -q -e . --group dev -c constraints.txt && touch $@

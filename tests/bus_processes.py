@@ -60,7 +60,7 @@ def processes(servers: RedisServers, stack: AsyncExitStack, **settings: int) -> 
     return join
 
 
-@pytest.fixture(params=["memory", "standalone", "cluster"])
+@pytest.fixture(params=["memory", "standalone", "cluster", "valkey"])
 def bus_servers(request: pytest.FixtureRequest) -> RedisServers | None:
     """What the bus runs on; `None` for memory."""
     if request.param == "memory":

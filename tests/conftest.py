@@ -17,12 +17,12 @@ from bus_processes import bus_servers, join
 from engines import object_store, postgres, postgres_url
 from gateway_house import GatewayHouse
 from hypothesis import HealthCheck, settings
-from redis_servers import redis_cluster, redis_sentinels, redis_standalone
+from redis_servers import redis_cluster, redis_sentinels, redis_standalone, redis_valkey
 
 # Fixtures of every test.
 __all__ = [
     "bus_servers", "join", "object_store", "postgres", "postgres_url", "redis_cluster",
-    "redis_sentinels", "redis_standalone",
+    "redis_sentinels", "redis_standalone", "redis_valkey",
 ]  # fmt: skip
 
 # Deterministic: a run of the suite says the same twice. The first example pays for imports.

@@ -10,12 +10,21 @@ from collections.abc import Iterator
 import pytest
 
 from qingniao.errors import StartError
-from qingniao.servers.redis import Cluster, RedisServers, Sentinels, Standalone
+from qingniao.servers.redis import (
+    Cluster,
+    RedisServers,
+    Sentinels,
+    Standalone,
+    find_program,
+)
 
 
-def _served(kind: type[RedisServers]) -> Iterator[RedisServers]:
+def _served(kind: type[RedisServers], engine: str = "") -> Iterator[RedisServers]:
+    program = find_program(engine)
     try:
-        servers = kind()
+        if not program:
+            raise StartError(f"There is no {engine or 'redis'}-server.")
+        servers = kind(program)
     except StartError as exc:
         if os.environ.get("QINGNIAO_REQUIRE_ENGINES") or os.environ.get("CI"):
             pytest.fail(str(exc))
@@ -37,3 +46,9 @@ def redis_sentinels() -> Iterator[RedisServers]:
 @pytest.fixture(scope="session")
 def redis_cluster() -> Iterator[RedisServers]:
     yield from _served(Cluster)
+
+
+@pytest.fixture(scope="session")
+def redis_valkey() -> Iterator[RedisServers]:
+    """A cluster of Valkey's own, whatever else is installed."""
+    yield from _served(Cluster, "valkey")

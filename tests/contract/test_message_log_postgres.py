@@ -151,6 +151,27 @@ async def test_device_that_another_process_let_go_is_known(
     assert (await said(here)).count("一") == 1
 
 
+async def test_head_of_commits_that_the_server_lost_is_not_believed(
+    pair: tuple[PostgresMessageLog, ...], postgres: PostgresServer
+) -> None:
+    # As after a failover to a replica that was behind.
+    here, there = pair
+    await here.commit([text(1)], NOW)
+    keep = "CREATE TABLE kept AS SELECT * FROM messages.heads"
+    await asyncio.to_thread(postgres.execute, keep, database="test")
+    await here.commit([text(2, "丢")], NOW)
+    await asyncio.to_thread(
+        postgres.execute,
+        "DELETE FROM messages.heads", "INSERT INTO messages.heads SELECT * FROM kept",
+        "DELETE FROM messages.entries WHERE seq > 1", database="test",
+    )  # fmt: skip
+    await there.commit([text(1, "别人", device="d2")], NOW)
+    (hole,) = await here.commit([text(3)], NOW)
+    assert (hole.code, hole.expected) == (Code.HOLE, 2)
+    assert (await here.commit([text(2, "又"), text(3)], NOW))[1].seq == 4
+    assert await said(here) == ["在吗", "别人", "又", "在吗"]
+
+
 async def test_time_of_a_conversation_does_not_go_back(
     pair: tuple[PostgresMessageLog, ...],
 ) -> None:

@@ -107,7 +107,7 @@ class Outgoing:
             link.send(b"".join([item.data for item in some]), len(some), _Replies(self, some).take)
 
     def _hold(self, address: Address | None, item: _Item) -> None:
-        if item.droppable:
+        if item.droppable and not item.tries:  # refused, it is on its way to somewhere else
             self.dropped += 1
         elif self.held >= self._bound:
             self.lose(item)

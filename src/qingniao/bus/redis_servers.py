@@ -9,6 +9,7 @@ import random
 import ssl
 from binascii import crc_hqx
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any, Final
 
 from msgspec import Struct
@@ -62,6 +63,8 @@ class RedisServers:
         self._table: list[Address | None] = [None]
         self._view: _View | None = None
         self._links: dict[Address, Link] = {}
+        self._retired: set[Link] = set()
+        """To servers that are not asked any more, for as long as an answer may take."""
         self._listeners: list[Callable[[], None]] = []
         self._asked = asyncio.Event()
         self._looking = asyncio.Lock()
@@ -209,8 +212,9 @@ class RedisServers:
 
     async def close(self) -> None:
         """Let go of every link."""
-        links, self._links = self._links, {}
-        for link in links.values():
+        links = [*self._links.values(), *self._retired]
+        self._links.clear()
+        for link in links:
             link.on_lost = None
             link.cut()
 
@@ -229,8 +233,10 @@ class RedisServers:
             wanted = {address for _, _, address in view.primaries}
             for address in [a for a in self._links if a not in wanted]:
                 link = self._links.pop(address)
-                link.on_lost = None
-                link.cut()
+                # What is under way there is answered yet, if only by who is asked instead.
+                self._retired.add(link)
+                link.on_lost = partial(self._retired.discard, link)
+                asyncio.get_running_loop().call_later(self._deadline_s, link.cut)
             missing = [a for a in wanted if not (a in self._links and self._links[a].is_up)]
             came = await asyncio.gather(*(self._join(address) for address in missing))
             if changed or any(came):
@@ -292,7 +298,8 @@ class RedisServers:
             server, replication = await link.ask_all(
                 [command("INFO", "server"), command("INFO", "replication")]
             )
-            kind = _fields(server).get("redis_mode", "standalone")
+            said = _fields(server)  # Redis has one name for it, Valkey another
+            kind = said.get("redis_mode") or said.get("server_mode", "standalone")
             if kind == "cluster":
                 return await self._ask_cluster(link)
             if kind == "sentinel":
@@ -304,8 +311,8 @@ class RedisServers:
             self._why = str(server)
             return None
         if _fields(replication).get("role") != "master":
-            said = _fields(replication)
-            return await self._check(said.get("master_host", ""), said.get("master_port", "0"))
+            of = _fields(replication)
+            return await self._check(of.get("master_host", ""), of.get("master_port", "0"))
         return _View("standalone", ((0, 0, link.address),))
 
     async def _ask_cluster(self, link: Link) -> _View | None:

@@ -28,6 +28,7 @@ __all__ = ["Pipeline", "Reply"]
 _INTENT_BYTES: Final = 512
 """What an intent counts whose size nobody told: those of workers are small and few."""
 _RETRY_MAX_MS: Final = 10_000
+_HELD_MS: Final = 2_000
 _SMOOTH: Final = 0.2
 """Weight of the latest commit in what is expected of the next."""
 _SMALLEST_BATCH: Final = 16
@@ -62,8 +63,10 @@ class Pipeline:
     @property
     def retry_after_ms(self) -> int:
         """When to come back after `offer` refused: while what waits now is being stored, or the log
-        would wait for those who sleep; and not all at the same moment."""
-        wait_ms = max(self._config.retry_after_ms, len(self._lanes) * self._stored_s * 1000)
+        would wait for those who sleep; and not all at the same moment. While nothing is taken at
+        all, asking often would only cost."""
+        least_ms = _HELD_MS if self._refuses else self._config.retry_after_ms
+        wait_ms = max(least_ms, len(self._lanes) * self._stored_s * 1000)
         return int(min(wait_ms, _RETRY_MAX_MS) * random.uniform(0.5, 1)) + 1  # noqa: S311
 
     @property

@@ -397,9 +397,16 @@ class Cluster(RedisServers):
     def failover(self, primary: Node) -> Node:
         """Hand its slots over to its replica, orderly; returns the new primary."""
         replica = self.replica_of(primary)
-        replica.ask("CLUSTER", "FAILOVER")
-        _until(lambda: replica in self.primaries, _SETTLE_S, "No failover.")
-        return replica
+
+        for _ in range(4):
+            # Asked again: it is refused, or given up, while the two are not in step.
+            replica.ask("CLUSTER", "FAILOVER")
+            try:
+                _until(lambda: replica in self.primaries, _SETTLE_S / 4, "No failover.")
+            except StartError:
+                continue
+            return replica
+        raise StartError("No failover.")
 
     def kill_primary(self, primary: Node) -> Node:
         """Kill it and wait until its replica has taken over; returns the new primary."""

@@ -51,7 +51,7 @@ _TEND_S: Final = 3_600.0
 _MOST: Final = (1 << 63) - 1
 _OVERTAKEN: Final = "QN001"
 
-_APPEND: Final = f"SELECT messages.append({', '.join(f'${n}' for n in range(1, 17))})"
+_APPEND: Final = f"SELECT messages.append({', '.join(f'${n}' for n in range(1, 18))})"
 _HEADS: Final = """
 SELECT h.conversation, h.version, h.touched, h.head, r.visitor, r.agents
 FROM messages.heads h LEFT JOIN messages.reads r ON r.conversation = h.conversation
@@ -177,6 +177,7 @@ class PostgresMessageLog:
                     stale = await self._append(connection, draft, conversations)
                     self._often += _SMOOTH * (bool(stale) - self._often)
                     if not stale:
+                        self._seen.update(draft.changed)
                         return draft.decisions
                     self.overtaken += 1
                 return await self._commit_locked(connection, intents, now_ms, conversations)
@@ -199,6 +200,7 @@ class PostgresMessageLog:
                     draft = await self._draft(connection, intents, now_ms, seen)
                     if await self._append(connection, draft, conversations):
                         raise _Overtaken
+                self._seen.update(draft.changed)
                 return draft.decisions
         raise StorageError("Others write to the same conversations all the time; try again.")
 
@@ -239,8 +241,6 @@ class PostgresMessageLog:
             if exc.sqlstate == _OVERTAKEN:
                 return conversations
             raise
-        if not rows:
-            self._seen.update(draft.changed)
         return [row[0] for row in rows]
 
     async def head(self, conversation: int) -> Head | None:

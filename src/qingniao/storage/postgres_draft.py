@@ -4,6 +4,7 @@ Owns the decisions of one batch and the columns of what they write; refuses to k
 Rule: nothing in here is true until the database has found the heads unchanged.
 """
 
+import secrets
 from collections.abc import Mapping, Sequence
 from copy import copy
 from typing import Final
@@ -53,6 +54,8 @@ class Draft:
         self._seen = seen
         self._devices = dict(devices)
         self._now_ms = now_ms
+        # Not a count: a server that lost its last commits may give the same number to others.
+        self._fresh = secrets.randbits(62) + 1
         self._changed: dict[int, Standing] = {}
         self._doubtful: dict[int, int] = {}
         self._entries: tuple[list[int], list[int], list[bytes]] = ([], [], [])
@@ -69,18 +72,18 @@ class Draft:
         """Is it true whatever the database says? So are repeats: nobody makes a number small."""
         return not self._changed and not self._doubtful
 
-    def columns(self) -> tuple[list[object], ...]:
+    def columns(self) -> tuple[object, ...]:
         """The arguments of `messages.append`."""
         conversations = sorted(self._changed)
         standings = [self._changed[c] for c in conversations]
         heads = [standing.head for standing in standings]
-        versions = [standing.version - 1 for standing in standings]
+        versions = [self._version(c) for c in conversations]
         let_go = sorted(self._let_go.items())
         checked = {c: self._version(c) for c in self._doubtful} | dict(
             zip(conversations, versions, strict=True)
         )
-        columns: tuple[list[object], ...] = (
-            [*checked], [*checked.values()],
+        return (
+            self._fresh, [*checked], [*checked.values()],
             [*conversations], [*versions],
             [head.last for head in heads],
             [standing.touched for standing in standings],
@@ -93,7 +96,6 @@ class Draft:
             [n for _, (n, _) in let_go],
             [seq for _, (_, seq) in let_go],
         )  # fmt: skip
-        return columns
 
     def _version(self, conversation: int) -> int:
         seen = self._seen.get(conversation)
@@ -146,9 +148,9 @@ class Draft:
         if seen is not None:
             head = copy(seen.head)
             head.devices = dict(head.devices)
-            return Standing(seen.version + 1, seen.touched, head)
+            return Standing(self._fresh, seen.touched, head)
         if type(intent) is Message and intent.visitor and is_number(intent.conversation):
-            return Standing(1, 0, Head(intent.conversation, intent.visitor))
+            return Standing(self._fresh, 0, Head(intent.conversation, intent.visitor))
         return None
 
     def _recall(self, head: Head, message: Message) -> str:

@@ -4,7 +4,7 @@ Owns the schema `messages`, apart from the business tables, and its version; ref
 row. Rule: the database's clock alone says in which month an entry is kept, whatever ours say.
 
 `heads` has one row for each conversation, changed with every entry: what is asked for is a column,
-the rest is `chat.head.Head` in MessagePack. `version` counts changes: a writer compares it.
+the rest is `chat.head.Head` in MessagePack. `version` is new at each change: a writer compares it.
 `entries` is cut into months by the day of storing; a record is packed as in RocksDB
 (`message_keys.py`). Read marks have a table of their own: reading does not wait for writing.
 """
@@ -74,14 +74,15 @@ CREATE TABLE messages.leases (
 
 _APPEND: Final = """
 CREATE FUNCTION messages.append(
-    checked bigint[], checked_versions bigint[],
+    fresh bigint, checked bigint[], checked_versions bigint[],
     conversations bigint[], versions bigint[], lasts bigint[], times bigint[],
     ai boolean[], assignment boolean[], bodies bytea[],
     entry_conversations bigint[], seqs bigint[], records bytea[],
     device_conversations bigint[], names bytea[], ns bigint[], device_seqs bigint[]
 ) RETURNS SETOF bigint LANGUAGE plpgsql AS $$
--- Appends what was decided on heads of these versions; returns the conversations that others have
--- changed since, and has done nothing then. A version of 0: nothing was ever said there.
+-- Appends what was decided on heads of these versions, which get the fresh one; returns the
+-- conversations that others have changed since, and has done nothing then. A version of 0: nothing
+-- was ever said there.
 DECLARE
     today date;
     added bigint;
@@ -98,13 +99,13 @@ BEGIN
     -- Not the time at which the transaction began: it may have waited.
     today := (clock_timestamp() AT TIME ZONE 'UTC')::date;
     INSERT INTO messages.heads
-        SELECT w.c, 1, w.l, w.t, today, w.a, w.s, true, w.b
+        SELECT w.c, fresh, w.l, w.t, today, w.a, w.s, true, w.b
         FROM unnest(conversations, versions, lasts, times, ai, assignment, bodies)
             AS w (c, v, l, t, a, s, b)
         WHERE w.v = 0 ORDER BY w.c
         ON CONFLICT DO NOTHING;
     GET DIAGNOSTICS added = ROW_COUNT;
-    UPDATE messages.heads h SET version = w.v + 1, last = w.l, touched = w.t, owes_ai = w.a,
+    UPDATE messages.heads h SET version = fresh, last = w.l, touched = w.t, owes_ai = w.a,
             owes_assignment = w.s, owes_index = true, head = w.b
         FROM unnest(conversations, versions, lasts, times, ai, assignment, bodies)
             AS w (c, v, l, t, a, s, b)

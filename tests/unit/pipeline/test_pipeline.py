@@ -200,6 +200,15 @@ async def test_drain_stores_what_was_taken_and_refuses_the_rest(intake: Intake) 
     assert [fate.seq for fate in intake.fates] == [1, 2, 3, 4, 5]
 
 
+async def test_held_intake_refuses_for_a_while_and_goes_on(intake: Intake) -> None:
+    await intake.pipeline.hold()
+    with pytest.raises(Busy) as busy:
+        await intake.pipeline.submit(text(1))
+    assert busy.value.retry_after_ms >= 1_000, "nobody should ask again at once"
+    intake.pipeline.go_on()
+    assert (await intake.pipeline.submit(text(1))).seq == 1
+
+
 async def test_idle_pipeline_drains_at_once(intake: Intake) -> None:
     async with asyncio.timeout(1):
         await intake.pipeline.drain()
