@@ -52,6 +52,8 @@ over the answers a second: the loop is closed."""
 _ENTRIES: Final = {"people": 5, "bot": 6}
 _LIMIT_S: Final = 900
 _LIST_S: Final = 120
+_SETTLE_S: Final = 2.5
+"""Longer than the sweeper's round."""
 _TOKENS: Final = 500
 _SAMPLE: Final = 20
 _QUESTIONS: Final = Path(__file__).parents[1] / "tests" / "data" / "questions_shop.txt"
@@ -95,7 +97,7 @@ async def _day(program: Path, folder: Path, whose: str, visitors: int) -> dict[s
         else:
             extra["token_http_ms"] = await _token_ms(api)
         pin(pid, 0)
-        counts = await _counts(api)
+        counts = await _settled(api)
         before, began = cpu_s(pid), time.perf_counter()
         port = int(url.rpartition(":")[2])
         run = await ran(program, "day", port, *arguments, seconds=_LIMIT_S)
@@ -176,6 +178,15 @@ async def _counts(api: Api) -> dict[str, int]:
     """Rows of the agents' list by view."""
     found = await api.call("GET", "/conversations?view=all&limit=1")
     return dict(found["counts"])
+
+
+async def _settled(api: Api) -> dict[str, int]:
+    """The same once what was asked before the day is in its place, with an agent or in the list."""
+    last: dict[str, int] = {}
+    while last != (now := await _counts(api)):
+        last = now
+        await asyncio.sleep(_SETTLE_S)
+    return last
 
 
 async def _listed_after(api: Api, before: Mapping[str, int], visitors: int, ended: float) -> float:

@@ -286,6 +286,59 @@ async def test_slots_move_while_they_are_followed(cluster: Cluster, stack: Async
     await works(a, b, 9)
 
 
+async def test_a_server_without_a_channel_left_is_still_heard(
+    cluster: Cluster, stack: AsyncExitStack
+) -> None:
+    bus = await processes(cluster, stack)()
+    prefix, address_of = bus.fanout._prefix, bus.servers.address_of
+    desk = address_of(slot_of(b"%b:desk" % prefix))
+    other = next(c for c in range(1, 100) if address_of(slot_of(b"%b:c:%d" % (prefix, c))) != desk)
+    await bus.fanout.follow(other)
+    bus.fanout.unfollow(other)
+    await asyncio.sleep(3)  # it is asked whether it is there every second
+    assert bus.fanout.listener.losses == 0
+
+
+async def test_one_channel_that_has_moved_makes_nobody_deaf(
+    cluster: Cluster, stack: AsyncExitStack
+) -> None:
+    join = processes(cluster, stack)
+    a, b = await join(), await join()
+    ear = Ear(b)
+    prefix, address_of = b.fanout._prefix, b.servers.address_of
+    desk = address_of(slot_of(b"%b:desk" % prefix))
+    moved = next(c for c in range(1, 100) if address_of(slot_of(b"%b:c:%d" % (prefix, c))) == desk)
+    owner = await run(cluster.owner_of, f"{prefix.decode()}:c:{moved}")
+    others = [node for node in await run(lambda: cluster.primaries) if node is not owner]
+    await run(cluster.move_slots, {slot_of(b"%b:c:%d" % (prefix, moved))}, others[0])
+    await b.fanout.follow(moved)
+    await talks(a, ear, moved)
+    assert b.fanout.listener.losses == 0
+
+
+async def test_a_server_that_throws_us_out_is_not_asked_without_end(
+    redis_standalone: RedisServers, stack: AsyncExitStack
+) -> None:
+    join = processes(redis_standalone, stack)
+    a, b = await join(), await join()
+    ear = Ear(b)
+    await b.fanout.follow(7)
+    (link,) = b.servers.links
+    await link.ask("CONFIG", "SET", "maxclients", 1)
+    try:
+        await link.ask("CONFIG", "RESETSTAT")
+        await link.ask("CLIENT", "KILL", "TYPE", "pubsub")
+        await asyncio.sleep(2)
+        said = (await link.ask("INFO", "stats")).decode()
+        rejected = int(said.split("rejected_connections:")[1].split()[0])
+        assert 0 < rejected < 200
+    finally:
+        await link.ask("CONFIG", "SET", "maxclients", 10_000)
+    await well(a, b)
+    await until(lambda: ear.covers(7), within_s=RECOVERS_S)
+    await talks(a, ear)
+
+
 async def test_sentinels_name_another_primary(
     redis_sentinels: Sentinels, stack: AsyncExitStack
 ) -> None:
@@ -313,7 +366,7 @@ async def test_what_a_dead_worker_held_is_taken_over(
     async with asyncio.timeout(RECOVERS_S):
         assert await b.queue.take("ai") == [1]
     b.queue.done("ai", 1)
-    assert b.queue.claimed == 1
+    assert b.queue.streams.claimed == 1
 
 
 async def test_what_a_slow_worker_holds_stays_its_own(
@@ -333,6 +386,65 @@ async def test_what_a_slow_worker_holds_stays_its_own(
         assert await taking == [1]
 
 
+async def test_what_waits_for_a_slow_worker_is_not_taken_for_poison(
+    redis_standalone: RedisServers, stack: AsyncExitStack
+) -> None:
+    join = processes(redis_standalone, stack, claim_ms=200, tries=2)
+    a, b = await join(), await join()
+    a.queue.put("ai", 1)
+    assert await a.queue.take("ai") == [1]
+    taking = asyncio.create_task(b.queue.take("ai"))
+    a.queue.put("ai", 1)
+    await asyncio.sleep(4)  # many times as long as a claim
+    a.queue.done("ai", 1)
+    async with asyncio.timeout(RECOVERS_S):
+        assert await taking == [1]
+    assert b.queue.streams.set_aside == b.queue.streams.skipped == 0
+
+
+async def test_what_waits_for_another_worker_is_given_back_at_the_end(
+    redis_standalone: RedisServers, stack: AsyncExitStack
+) -> None:
+    join = processes(redis_standalone, stack, claim_ms=60_000)
+    a, b, c = await join(), await join(), await join()
+    a.queue.put("ai", 1)
+    assert await a.queue.take("ai") == [1]
+    taking = asyncio.create_task(b.queue.take("ai"))
+    a.queue.put("ai", 1)
+    await until(
+        lambda: any(queue._blocked for queue in b.queue._roles.values()), within_s=RECOVERS_S
+    )
+    taking.cancel()
+    await asyncio.gather(taking, return_exceptions=True)
+    await b.close()
+    a.queue.done("ai", 1)
+    async with asyncio.timeout(RECOVERS_S):
+        assert await c.queue.take("ai") == [1]
+
+
+async def test_a_full_redis_is_not_asked_without_end(
+    redis_standalone: RedisServers, stack: AsyncExitStack
+) -> None:
+    join = processes(redis_standalone, stack)
+    a, b = await join(), await join()
+    (node,) = redis_standalone.nodes
+    a.queue.put("ai", 1)  # there is a stream, and no group yet
+    await a.fanout.outgoing.flushed(RECOVERS_S)
+    await run(node.ask, "CONFIG", "SET", "maxmemory", 1)
+    try:
+        await run(node.ask, "CONFIG", "RESETSTAT")
+        taking = asyncio.create_task(b.queue.take("ai"))
+        await asyncio.sleep(2)
+        said = await run(node.info, "commandstats")
+        asked = [said.get(f"cmdstat_{word}", "calls=0,") for word in ("xreadgroup", "xautoclaim")]
+        assert 0 < sum(int(one.split("=")[1].split(",")[0]) for one in asked) < 200
+    finally:
+        await run(node.ask, "CONFIG", "SET", "maxmemory", 0)
+    taking.cancel()
+    await asyncio.gather(taking, return_exceptions=True)
+    await works(a, b, 2)
+
+
 async def test_what_kills_its_workers_is_set_aside(
     redis_standalone: RedisServers, stack: AsyncExitStack
 ) -> None:
@@ -346,13 +458,13 @@ async def test_what_kills_its_workers_is_set_aside(
         _vanish(worker)
     last = await join()
     taking = asyncio.create_task(last.queue.take("ai"))
-    await until(lambda: last.queue.set_aside == 1, within_s=RECOVERS_S)
+    await until(lambda: last.queue.streams.set_aside == 1, within_s=RECOVERS_S)
     puts.queue.put("ai", 13)
-    await until(lambda: last.queue.skipped, within_s=RECOVERS_S)
+    await until(lambda: last.queue.streams.skipped, within_s=RECOVERS_S)
     puts.queue.put("ai", 14)
     async with asyncio.timeout(RECOVERS_S):
         assert await taking == [14]
-    stream = last.queue.stream("ai", 13 % 4)
+    stream = last.queue.streams.stream("ai", 13 % 4)
     dead = await last.servers.ask(stream, "XRANGE", stream + b":dead", "-", "+")
     assert [fields[1] for _, fields in dead] == [b"13"]
     readings = {name: value for _, name, _, value in last.readings()}
@@ -395,8 +507,12 @@ async def test_more_than_the_bound_is_left_out_and_said(
         a.fanout.publish(news(1, conversation))
         a.fanout.publish(Whisper(conversation, b"w"))
     await asyncio.sleep(0)
+    for conversation in range(101, 3_001):
+        a.fanout.publish(news(1, conversation))
+    await asyncio.sleep(0)
     assert a.fanout.outgoing.held <= 50
     assert a.fanout.outgoing.dropped >= 100
+    assert len(a.fanout._unsent) <= 1_001, "more than can be named is remembered"
     a.servers.look()
     await until(lambda: ear.covers(100), within_s=RECOVERS_S)
 
@@ -404,10 +520,10 @@ async def test_more_than_the_bound_is_left_out_and_said(
 def _vanish(bus: RedisBus) -> None:
     """As if its process were killed: nothing is given back, nobody hears a goodbye."""
     bus.fanout.outgoing.close()
-    for line in bus.queue._lines.values():
-        for task in line._tasks:
+    for queue in bus.queue._roles.values():
+        for task in queue._tasks:
             task.cancel()
-    bus.queue._lines.clear()
+    bus.queue._roles.clear()
     for task in (bus.presence._beating, *bus.fanout._tasks):
         assert task is not None
         task.cancel()

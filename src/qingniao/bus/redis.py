@@ -13,6 +13,7 @@ from qingniao.bus.redis_fanout import RedisFanout
 from qingniao.bus.redis_limits import RedisRateLimits, RedisSignInLimits
 from qingniao.bus.redis_presence import RedisPresence
 from qingniao.bus.redis_servers import RedisServers
+from qingniao.bus.redis_streams import WorkStreams
 from qingniao.bus.redis_url import parse_url
 from qingniao.bus.redis_work import RedisWorkQueue
 from qingniao.clock import Clock
@@ -41,11 +42,12 @@ class RedisBus:
             self.servers, prefix=prefix, waiting=config.waiting, deadline_s=deadline_s
         )
         name, outgoing = self.fanout.name, self.fanout.outgoing
-        self.queue = RedisWorkQueue(
+        streams = WorkStreams(
             self.servers, outgoing, name=name, prefix=prefix, shards=config.shards,
             waiting=work_waiting, claim_s=config.claim_ms / 1000, tries=config.tries,
             deadline_s=deadline_s,
         )  # fmt: skip
+        self.queue = RedisWorkQueue(streams)
         self.presence = RedisPresence(
             self.servers, outgoing, name=name, prefix=prefix, deadline_s=deadline_s
         )

@@ -13,6 +13,7 @@ import msgspec
 from msgspec import Struct
 
 from qingniao.bus.base import Gap, News, Published, Touched, Whisper
+from qingniao.bus.memory import MemoryFanout
 from qingniao.bus.redis_listener import Listener
 from qingniao.bus.redis_outgoing import Outgoing
 from qingniao.bus.redis_servers import RedisServers, slot_of
@@ -64,7 +65,7 @@ class RedisFanout:
         self._slots = slot_of(self._desk), slot_of(self._lists)
         self.outgoing = Outgoing(servers, waiting, self._not_sent)
         self.listener = Listener(servers, self._heard, self._mended, deadline_s)
-        self._subscribers: tuple[Callable[[Published], None], ...] = ()
+        self._here = MemoryFanout()
         self._touched: set[int] = set()
         self._unsent: set[int] = set()
         self._peers: dict[bytes, float] = {}
@@ -81,7 +82,7 @@ class RedisFanout:
 
     def publish(self, item: Published) -> None:
         """See `Fanout.publish`."""
-        self._deliver(item)
+        self._here.publish(item)
         kind = type(item)
         if kind is News:
             self._touched.add(item.conversation)  # type: ignore[union-attr]
@@ -95,12 +96,7 @@ class RedisFanout:
 
     def subscribe(self, deliver: Callable[[Published], None]) -> Callable[[], None]:
         """See `Fanout.subscribe`."""
-        self._subscribers = (*self._subscribers, deliver)
-
-        def stop() -> None:
-            self._subscribers = tuple(d for d in self._subscribers if d is not deliver)
-
-        return stop
+        return self._here.subscribe(deliver)
 
     async def follow(self, conversation: int) -> None:
         """See `Fanout.follow`."""
@@ -127,6 +123,7 @@ class RedisFanout:
         self._send(self._slots[0], self._desk, _Beat(leaves=True))
         await self.outgoing.flushed(deadline_s)
         self.outgoing.close()
+        self._unsent.clear()
         await self.listener.close()
 
     # Saying.
@@ -157,7 +154,8 @@ class RedisFanout:
     def _not_sent(self, conversation: int) -> None:
         if not self._unsent:
             asyncio.get_running_loop().call_later(_LISTS_S, self._tell_lost)
-        self._unsent.add(conversation)
+        if len(self._unsent) <= _NAMED:  # one more than can be named is enough to say so
+            self._unsent.add(conversation)
 
     def _tell_lost(self) -> None:
         """Others are to look for themselves; held like everything else until there is a way."""
@@ -192,10 +190,6 @@ class RedisFanout:
 
     # Hearing.
 
-    def _deliver(self, item: Published) -> None:
-        for deliver in self._subscribers:
-            deliver(item)
-
     def _heard(self, channel: bytes, said: bytes) -> None:
         who = said[:_NAME_BYTES]
         if who == self.name:
@@ -216,7 +210,7 @@ class RedisFanout:
 
     def _hand_on(self, item: Published) -> None:
         try:
-            self._deliver(item)
+            self._here.publish(item)
         except Exception as exc:  # a fault of a subscriber must not make the bus deaf
             _log.error("delivering_failed", exc=exc)
 

@@ -49,8 +49,8 @@ class Link(asyncio.Protocol):
 
     def __init__(self, address: Address, deadline_s: float) -> None:
         self.address = address
-        self.on_push: Callable[[list[Any]], bool] | None = None
-        """Sees every array first; True if it was not an answer to a command (pub/sub)."""
+        self.on_push: Callable[[Any], bool] | None = None
+        """Sees everything first; True if it was not an answer to what was sent with `send`."""
         self.on_lost: Callable[[], None] | None = None
         self.sent_bytes = 0
         """Of commands that are not answered yet, about."""
@@ -96,7 +96,7 @@ class Link(asyncio.Protocol):
             self.on_lost()
 
     def _take(self, reply: Any) -> None:
-        if self.on_push is not None and type(reply) is list and self.on_push(reply):
+        if self.on_push is not None and self.on_push(reply):
             return
         if not self._waiting:
             self.cut()  # nobody asked: the two sides do not understand each other

@@ -1,32 +1,23 @@
-"""The channels that this process listens to, on whichever servers they are. Owns a connection for
-listening to every server that has one of them.
+"""The channels that this process listens to, on whichever servers they are. Owns a `Subscription`
+to every server that has one of them.
 
 Refuses to know what is said. Rule: a channel is either in force or in doubt; whoever asked for it
 is told when it has come out of doubt, for what was said meanwhile is lost.
 """
 
 import asyncio
-import random
-from collections import deque
 from collections.abc import Callable, Iterable
 from typing import Any, Final
 
-from qingniao.bus.redis_link import BusAway, Link, RedisError, command
 from qingniao.bus.redis_servers import RedisServers, slot_of
+from qingniao.bus.redis_subscription import Subscription
 from qingniao.bus.redis_url import Address
-from qingniao.log import get_logger
 from qingniao.metrics import Reading
 
 __all__ = ["Listener"]
 
-_log: Final = get_logger("bus")
-_PING_S: Final = 1.0
 _MENDED_S: Final = 0.05
-_BACKOFF_S: Final = 0.05
-_BACKOFF_MAX_S: Final = 1.0
-_AT_ONCE: Final = 200
-"""Channels in one SUBSCRIBE: the replies of one command are written in one go."""
-_PING: Final = command("PING")
+_REFUSED_S: Final = 0.1
 
 Heard = Callable[[bytes, bytes], None]
 """Called with the channel and what was said."""
@@ -63,14 +54,16 @@ class Listener:
     ) -> None:
         self.servers = servers
         self.heard = heard
-        self.deadline_s = deadline_s
+        self._deadline_s = deadline_s
         self._mended = mended
         self._channels: dict[bytes, _Channel] = {}
-        self._ears: dict[Address, _Ear] = {}
+        self._subscriptions: dict[Address, Subscription] = {}
         self._doubted: set[bytes] = set()
         self._back: list[bytes] = []
         self._misplaced: list[_Channel] | None = []
         """Those to be placed; `None`: look at all of them."""
+        self._refused: list[_Channel] = []
+        """Those to be placed again in a moment."""
         self._is_due = False
         self._closed = False
         self.losses = 0
@@ -102,9 +95,9 @@ class Listener:
             return
         self._doubted.discard(name)
         channel.release()
-        ear = self._ears.get(channel.at) if channel.at is not None else None
-        if ear is not None:
-            ear.unsubscribe(name)
+        subscription = self._subscriptions.get(channel.at) if channel.at is not None else None
+        if subscription is not None:
+            subscription.unsubscribe(name)
 
     def wants(self, name: bytes) -> bool:
         """Does somebody here want it?"""
@@ -115,10 +108,10 @@ class Listener:
         self._closed = True
         for channel in self._channels.values():
             channel.release()
-        ears, self._ears = self._ears, {}
-        await asyncio.gather(*(ear.close() for ear in ears.values()))
+        subscriptions, self._subscriptions = self._subscriptions, {}
+        await asyncio.gather(*(subscription.close() for subscription in subscriptions.values()))
 
-    # What the ears report.
+    # What the subscriptions report.
 
     def confirmed(self, name: bytes, address: Address) -> None:
         """It is in force there."""
@@ -140,7 +133,10 @@ class Listener:
             return
         self.servers.heed(error, channel.slot)
         self._doubt(channel)
-        self._plan(channel)
+        # Two servers may send us to each other for a while, or nobody may serve it.
+        if not self._refused:
+            asyncio.get_running_loop().call_later(_REFUSED_S, self._plan_refused)
+        self._refused.append(channel)
 
     def dropped(self, name: bytes, address: Address) -> None:
         """The server has ended it: the slot has moved."""
@@ -182,6 +178,11 @@ class Listener:
             self._is_due = True
             asyncio.get_running_loop().call_soon(self._place)
 
+    def _plan_refused(self) -> None:
+        refused, self._refused = self._refused, []
+        for channel in refused:
+            self._plan(channel)
+
     def _place(self) -> None:
         self._is_due = False
         if self._closed:
@@ -190,41 +191,45 @@ class Listener:
         channels = self._channels
         wanted: dict[Address, list[bytes]] = {}
         for channel in list(channels.values()) if misplaced is None else misplaced:
-            if channels.get(channel.name) is channel and (ear := self._ear_for(channel)):
-                wanted.setdefault(ear.address, []).append(channel.name)
+            if channels.get(channel.name) is channel and (
+                subscription := self._subscription_for(channel)
+            ):
+                wanted.setdefault(subscription.address, []).append(channel.name)
         for address, names in wanted.items():
-            self._ears[address].subscribe(names)
+            self._subscriptions[address].subscribe(names)
         if misplaced is None:
             self._let_go()
 
-    def _ear_for(self, channel: _Channel) -> "_Ear | None":
+    def _subscription_for(self, channel: _Channel) -> Subscription | None:
         """Who is to ask for it now; `None` if nobody has to, or can."""
         address = self.servers.address_of(channel.slot)
         if address == channel.at and address is not None:
             return None
         if channel.at is not None:  # it has moved
-            old = self._ears.get(channel.at)
+            old = self._subscriptions.get(channel.at)
             if old is not None:
                 old.unsubscribe(channel.name)
             self._doubt(channel)
         if address is None:
             self._doubt(channel)
             return None
-        ear = self._ears.get(address)
-        if ear is None:
-            ear = self._ears[address] = _Ear(self, address)
-        if ear.is_up:
+        subscription = self._subscriptions.get(address)
+        if subscription is None:
+            subscription = self._subscriptions[address] = Subscription(
+                self.servers, address, self, self._deadline_s
+            )
+        if subscription.is_up:
             channel.at = address
-            return ear
-        if ear.has_failed:
+            return subscription
+        if subscription.has_failed:
             self._doubt(channel)
         return None
 
     def _let_go(self) -> None:
         """Of servers that serve nothing any more."""
         serving = {self.servers.address_of(c.slot) for c in self._channels.values()}
-        for address in [a for a in self._ears if a not in serving]:
-            self._ears.pop(address).end()
+        for address in [a for a in self._subscriptions if a not in serving]:
+            self._subscriptions.pop(address).end()
 
     def up(self) -> None:
         """A server listens to us again."""
@@ -236,132 +241,3 @@ class Listener:
         yield "gauge", "bus_channels", "Channels this process listens to.", count
         yield "gauge", "bus_channels_doubted", "Those of them that are not in force.", doubted
         yield "counter", "bus_listening_lost", "Times that a server was not heard.", self.losses
-
-
-class _Ear:
-    """A connection that listens to one server, and comes back until it is ended."""
-
-    def __init__(self, listener: Listener, address: Address) -> None:
-        self._listener = listener
-        self.address = address
-        self._link: Link | None = None
-        self._due: deque[tuple[bool, bytes]] = deque()
-        """Confirmations on their way: was it wanted or not, and which."""
-        self._heard_at = 0.0
-        self._lost = asyncio.Event()
-        self.has_failed = False
-        self._speak(is_cluster=listener.servers.is_cluster)
-        self._kinds = {
-            b"message": self._hear, b"smessage": self._hear,
-            b"subscribe": self._confirm, b"ssubscribe": self._confirm,
-            b"unsubscribe": self._end_one, b"sunsubscribe": self._end_one,
-        }  # fmt: skip
-        self._task = asyncio.get_running_loop().create_task(self._run())
-
-    def _speak(self, *, is_cluster: bool) -> None:
-        # Channels of different slots do not fit into one command.
-        self._at_once = 1 if is_cluster else _AT_ONCE
-        self._words = (
-            (b"SSUBSCRIBE", b"SUNSUBSCRIBE") if is_cluster else (b"SUBSCRIBE", b"UNSUBSCRIBE")
-        )
-
-    @property
-    def is_up(self) -> bool:
-        """Can it be asked for channels?"""
-        return self._link is not None and self._link.is_up
-
-    def subscribe(self, names: list[bytes]) -> None:
-        """`confirmed` or `refused` follows for each, or `deaf` for all."""
-        if self._link is None:
-            return
-        self._due.extend((True, name) for name in names)
-        word, step = self._words[0], self._at_once
-        self._link.push(
-            b"".join(command(word, *names[i : i + step]) for i in range(0, len(names), step))
-        )
-
-    def unsubscribe(self, name: bytes) -> None:
-        """Nothing follows."""
-        if self._link is not None and self._link.is_up:
-            self._due.append((False, name))
-            self._link.push(command(self._words[1], name))
-
-    def end(self) -> None:
-        """Not wanted any more."""
-        self._task.cancel()
-        if self._link is not None:
-            self._link.cut()
-
-    async def close(self) -> None:
-        """The same, and wait for it."""
-        self.end()
-        await asyncio.gather(self._task, return_exceptions=True)
-
-    async def _run(self) -> None:
-        backoff_s = _BACKOFF_S
-        while True:
-            try:
-                link = await self._listener.servers.connect(self.address)
-            except Exception as exc:  # whatever is in the way, the next try follows
-                if not isinstance(exc, BusAway):
-                    _log.error("bus_listening_failed", exc=exc)
-                if not self.has_failed:
-                    self.has_failed = True
-                    self._listener.deaf(self.address)
-                await asyncio.sleep(backoff_s * random.uniform(0.5, 1))  # noqa: S311
-                backoff_s = min(_BACKOFF_MAX_S, backoff_s * 2)
-                continue
-            backoff_s, self.has_failed = _BACKOFF_S, False
-            self._speak(is_cluster=self._listener.servers.is_cluster)
-            self._lost.clear()
-            self._due.clear()
-            link.on_push, link.on_lost = self._take, self._lost.set
-            self._link = link
-            self._heard_at = asyncio.get_running_loop().time()
-            self._listener.up()
-            try:
-                await self._watch(link)
-            finally:
-                link.cut()
-                self._link = None
-            self.has_failed = True
-            self._listener.deaf(self.address)
-
-    async def _watch(self, link: Link) -> None:
-        """Return when it is lost, or silent in spite of being asked."""
-        loop = asyncio.get_running_loop()
-        while link.is_up:
-            try:
-                async with asyncio.timeout(_PING_S):
-                    await self._lost.wait()
-            except TimeoutError:
-                pass
-            if loop.time() - self._heard_at > self._listener.deadline_s + _PING_S:
-                return
-            link.push(_PING)
-
-    def _take(self, reply: Any) -> bool:
-        self._heard_at = asyncio.get_running_loop().time()
-        if type(reply) is list:
-            take = self._kinds.get(reply[0])
-            if take is not None:
-                take(reply)
-        elif isinstance(reply, RedisError) and self._due:
-            is_wanted, name = self._due.popleft()
-            if is_wanted:
-                self._listener.refused(name, reply)
-        return True
-
-    def _hear(self, reply: list[Any]) -> None:
-        self._listener.heard(reply[1], reply[2])
-
-    def _confirm(self, reply: list[Any]) -> None:
-        if self._due and self._due[0] == (True, reply[1]):
-            self._due.popleft()
-        self._listener.confirmed(reply[1], self.address)
-
-    def _end_one(self, reply: list[Any]) -> None:
-        if self._due and self._due[0] == (False, reply[1]):
-            self._due.popleft()
-        else:
-            self._listener.dropped(reply[1], self.address)

@@ -157,7 +157,7 @@ class Outgoing:
             self.dropped += 1
             return
         self.lost += 1
-        if item.note >= 0:
+        if item.note >= 0 and not self._closed:
             self._on_lost(item.note)
 
     def readings(self) -> Iterable[Reading]:

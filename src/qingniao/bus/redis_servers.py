@@ -1,4 +1,4 @@
-"""Which server serves what, found out by asking and kept true. Owns a link to every primary.
+"""Which server serves what, kept true. Owns a link to every primary.
 
 Refuses to know what is sent. Rule: nobody waits for this: whoever finds no link does without, and
 a link that is back is told to all who want to know.
@@ -8,12 +8,11 @@ import asyncio
 import random
 import ssl
 from binascii import crc_hqx
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from functools import partial
 from typing import Any, Final
 
-from msgspec import Struct
-
+from qingniao.bus.redis_discovery import Discovery, View
 from qingniao.bus.redis_link import BusAway, Link, RedisError, Word, command, connect
 from qingniao.bus.redis_url import Address, Servers
 from qingniao.log import get_logger
@@ -39,36 +38,24 @@ def slot_of(key: bytes) -> int:
     return crc_hqx(key, 0) % SLOTS
 
 
-class _View(Struct, frozen=True):
-    """What one server says about all of them."""
-
-    kind: str
-    primaries: tuple[tuple[int, int, Address], ...]
-    """First and last slot, and who serves them; without a cluster, one for all."""
-    is_well: bool = True
-    epoch: int = 0
-    replicas: tuple[Address, ...] = ()
-    """To be asked when the primaries do not answer."""
-
-
 class RedisServers:
     """Standalone, behind sentinels or a cluster: the same to whoever asks for a link."""
 
     def __init__(self, servers: Servers, deadline_s: float) -> None:
         self._servers = servers
         self._deadline_s = deadline_s
+        self._discovery = Discovery(servers, self._link_to, self.connect)
         self._context: ssl.SSLContext | None = None
         self.kind = ""
         """`"standalone"`, `"sentinel"`, `"cluster"`, or "" before anybody has answered."""
         self._table: list[Address | None] = [None]
-        self._view: _View | None = None
+        self._view: View | None = None
         self._links: dict[Address, Link] = {}
         self._retired: set[Link] = set()
         """To servers that are not asked any more, for as long as an answer may take."""
         self._listeners: list[Callable[[], None]] = []
         self._asked = asyncio.Event()
         self._looking = asyncio.Lock()
-        self._why = ""
         self._was_whole: bool | None = None
         self.reconnects = self.moves = 0
 
@@ -83,8 +70,7 @@ class RedisServers:
     def is_whole(self) -> bool:
         """Is there a link for every slot?"""
         return self._view is not None and all(
-            (link := self._links.get(address)) is not None and link.is_up
-            for _, _, address in self._view.primaries
+            self._link_to(address) is not None for _, _, address in self._view.primaries
         )
 
     def address_of(self, slot: int) -> Address | None:
@@ -94,7 +80,10 @@ class RedisServers:
     def link_of(self, slot: int) -> Link | None:
         """A link to who serves it, if one is up."""
         address = self._table[slot % len(self._table)]
-        link = self._links.get(address) if address is not None else None
+        return self._link_to(address) if address is not None else None
+
+    def _link_to(self, address: Address) -> Link | None:
+        link = self._links.get(address)
         return link if link is not None and link.is_up else None
 
     @property
@@ -105,8 +94,7 @@ class RedisServers:
     def link_at(self, said: str) -> Link | None:
         """A link to the place that a server named in `ASK <slot> <place>`."""
         host, _, port = said.split(" ")[-1].rpartition(":")
-        link = self._links.get((host, int(port)))
-        return link if link is not None and link.is_up else None
+        return self._link_to((host, int(port)))
 
     def listen(self, changed: Callable[[], None]) -> None:
         """Call `changed` when a link has come or gone or slots have moved."""
@@ -208,7 +196,7 @@ class RedisServers:
             if self._was_whole:
                 _log.info("bus_here", kind=self.kind, servers=len(self._links))
             else:
-                _log.warning("bus_away", reason=self._why)
+                _log.warning("bus_away", reason=self._discovery.why)
 
     async def close(self) -> None:
         """Let go of every link."""
@@ -220,7 +208,7 @@ class RedisServers:
 
     async def _look(self) -> None:
         async with self._looking:
-            view = await self._find()
+            view = await self._discovery.find(self._view, is_trusted=self.is_whole)
             if view is None:
                 return
             changed = view != self._view
@@ -237,7 +225,7 @@ class RedisServers:
                 self._retired.add(link)
                 link.on_lost = partial(self._retired.discard, link)
                 asyncio.get_running_loop().call_later(self._deadline_s, link.cut)
-            missing = [a for a in wanted if not (a in self._links and self._links[a].is_up)]
+            missing = [address for address in wanted if self._link_to(address) is None]
             came = await asyncio.gather(*(self._join(address) for address in missing))
             if changed or any(came):
                 self._tell()
@@ -246,7 +234,7 @@ class RedisServers:
         try:
             link = await self.connect(address)
         except BusAway as exc:
-            self._why = str(exc)
+            self._discovery.why = str(exc)
             return False
         link.on_lost = self._lost
         self._links[address] = link
@@ -261,116 +249,6 @@ class RedisServers:
         for changed in self._listeners:
             changed()
 
-    # Finding out.
-
-    async def _find(self) -> _View | None:
-        """The best view of those who answer: one that knew it before, if all is well."""
-        up = [link for link in self._links.values() if link.is_up]
-        if self.is_whole and self.kind != "sentinel":
-            view = await self._ask_link(random.choice(up))  # noqa: S311
-            epoch = self._view.epoch if self._view is not None else 0
-            if view is not None and view.is_well and view.epoch >= epoch:
-                return view
-        known = dict.fromkeys(self._servers.seeds)
-        if self._view is not None:
-            known |= dict.fromkeys(address for _, _, address in self._view.primaries)
-            known |= dict.fromkeys(self._view.replicas)
-        views = await asyncio.gather(*(self._ask_at(address) for address in known))
-        found = [view for view in views if view is not None]
-        return max(found, key=lambda view: (view.is_well, view.epoch), default=None)
-
-    async def _ask_at(self, address: Address) -> _View | None:
-        link = self._links.get(address)
-        if link is not None and link.is_up:
-            return await self._ask_link(link)
-        try:
-            link = await self.connect(address)
-        except BusAway as exc:
-            self._why = str(exc)
-            return None
-        try:
-            return await self._ask_link(link)
-        finally:
-            link.cut()
-
-    async def _ask_link(self, link: Link) -> _View | None:
-        try:
-            server, replication = await link.ask_all(
-                [command("INFO", "server"), command("INFO", "replication")]
-            )
-            said = _fields(server)  # Redis has one name for it, Valkey another
-            kind = said.get("redis_mode") or said.get("server_mode", "standalone")
-            if kind == "cluster":
-                return await self._ask_cluster(link)
-            if kind == "sentinel":
-                return await self._ask_sentinel(link)
-        except BusAway as exc:
-            self._why = str(exc)
-            return None
-        if isinstance(server, RedisError):
-            self._why = str(server)
-            return None
-        if _fields(replication).get("role") != "master":
-            of = _fields(replication)
-            return await self._check(of.get("master_host", ""), of.get("master_port", "0"))
-        return _View("standalone", ((0, 0, link.address),))
-
-    async def _ask_cluster(self, link: Link) -> _View | None:
-        info, slots = await link.ask_all([command("CLUSTER", "INFO"), command("CLUSTER", "SLOTS")])
-        if isinstance(slots, RedisError) or isinstance(info, RedisError) or not slots:
-            return None
-        primaries, replicas = [], set()
-        for first, last, *nodes in slots:
-            primary, *others = [
-                (host.decode() if host else link.address[0], int(port)) for host, port, *_ in nodes
-            ]
-            primaries.append((int(first), int(last), primary))
-            replicas.update(others)
-        said = _fields(info)
-        is_well = said.get("cluster_state") == "ok"
-        epoch = int(said.get("cluster_current_epoch", 0))
-        return _View("cluster", tuple(sorted(primaries)), is_well, epoch, tuple(sorted(replicas)))
-
-    async def _ask_sentinel(self, link: Link) -> _View | None:
-        said = await link.ask("SENTINEL", "MASTERS")
-        if isinstance(said, RedisError):
-            return None
-        watched = [dict(zip(one[::2], one[1::2], strict=False)) for one in said]
-        name = self._servers.name.encode()
-        fits = [one for one in watched if not name or one[b"name"] == name]
-        if len(fits) != 1:
-            self._why = "The sentinels watch several primaries: say which with ?name=."
-            return None
-        host, port = fits[0][b"ip"].decode(), fits[0][b"port"].decode()
-        epoch = int(fits[0].get(b"config-epoch", 0))
-        return await self._check(host, port, "sentinel", epoch)
-
-    async def _check(
-        self, host: str, port: str, kind: str = "standalone", epoch: int = 0
-    ) -> _View | None:
-        """Is the one that others call primary one in its own eyes?"""
-        address = (host, int(port))
-        link = self._links.get(address)
-        own = link is None or not link.is_up
-        try:
-            if link is None or own:
-                link = await self.connect(address)
-            said = await link.ask("INFO", "replication")
-        except BusAway as exc:
-            self._why = str(exc)
-            return None
-        finally:
-            if own and link is not None:
-                link.cut()
-        if isinstance(said, RedisError) or _fields(said).get("role") != "master":
-            return None
-        return _View(kind, ((0, 0, address),), epoch=epoch)
-
 
 def _ignore(_reply: Any) -> None:
     pass
-
-
-def _fields(info: Any) -> dict[str, str]:
-    lines: Iterable[str] = info.decode().splitlines() if isinstance(info, bytes) else ()
-    return dict(line.split(":", 1) for line in lines if ":" in line)

@@ -126,6 +126,11 @@ class Spool:
         except OSError as exc:
             raise StorageError from exc
 
+    def rewind(self) -> None:
+        """Everything into the file, to be read from its beginning. Blocks."""
+        self.flush()
+        self.file.seek(0)
+
     def close(self) -> None:
         """Let go of the file. Idempotent."""
         self.file.close()

@@ -96,7 +96,7 @@ class DatabaseWriter:
         """See `BlobWriter.commit`."""
         named(name)
         spool = self._spool
-        await asyncio.to_thread(_rewound, spool)
+        await asyncio.to_thread(spool.rewind)
         row = {"path": name, "size": spool.size, "sha256": spool.sha256}
         async with self._database.write() as connection:
             # First the row of the whole: whoever gives the same name at once waits here.
@@ -118,8 +118,3 @@ class DatabaseWriter:
     async def abort(self) -> None:
         """See `BlobWriter.abort`."""
         self._spool.close()
-
-
-def _rewound(spool: Spool) -> None:
-    spool.flush()
-    spool.file.seek(0)

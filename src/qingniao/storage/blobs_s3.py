@@ -159,7 +159,7 @@ class S3Writer:
         """See `BlobWriter.commit`."""
         named(name)
         spool = self._spool
-        await asyncio.to_thread(_rewound, spool)
+        await asyncio.to_thread(spool.rewind)
         with _ours():
             async with asyncio.timeout(self._timeout_s + spool.size / SLOWEST_BYTES_S):
                 await obstore.put_async(self._store, name, spool.file)
@@ -193,8 +193,3 @@ def _said(exc: Exception) -> StorageError:
         case TimeoutError():
             return StorageError("The object store did not answer in time.")
     return StorageError("The object store cannot be reached or refused.")
-
-
-def _rewound(spool: Spool) -> None:
-    spool.flush()
-    spool.file.seek(0)
