@@ -7,7 +7,7 @@ PYTHON ?= $(shell for p in /usr/bin/python3 python3; do $$p -c 'import sys, venv
 BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: run cluster test test-fast lint types bench web docs fuzz build setup clean
+.PHONY: run cluster test test-fast lint types bench web docs fuzz oracles build setup clean
 
 run: .venv/installed src/qingniao/web/built ## Serve everything on one port
 	@exec $(BIN)/qingniao serve
@@ -44,6 +44,10 @@ docs: .venv/installed-dev ## Regenerate the generated pages of docs/reference
 fuzz: .venv/installed-dev
 	$(BIN)/pip install -q --group fuzz && $(BIN)/python tests/fuzz/run.py
 
+oracles: .venv/installed-dev ## Clients and servers of other makers judge the doubles
+	@bash tests/oracles/setup.sh
+	QINGNIAO_DIFY_OPENAPI=$(abspath $(DIFY)) $(BIN)/pytest -m oracle tests/oracles
+
 build: src/qingniao/web/built
 	$(BIN)/pip install -q build && $(BIN)/python -m build --wheel
 
@@ -63,4 +67,4 @@ web/node_modules/.installed: web/package.json web/package-lock.json .venv/instal
 	@bash web/node.sh npm install --no-audit --no-fund --loglevel=error && touch $@
 
 clean:
-	rm -rf .venv web/node_modules src/qingniao/web build dist
+	rm -rf .venv .oracles web/node_modules src/qingniao/web build dist

@@ -13,6 +13,7 @@ from typing import Any, Final
 from msgspec import Struct
 from msgspec.structs import fields
 
+from docs import scale_model
 from docs.ledger import FACTS, ROOT, closure, shipped
 from docs.reasons import BROWSER, LEFT_OUT, PYTHON, WIRE
 from docs.sources import attribute_docs, errors, metrics, sentence, settings
@@ -204,9 +205,10 @@ def _browser_rows() -> Iterator[tuple[str, str, str, str, str]]:
 
 
 def main() -> None:
-    """Write all pages."""
+    """Write all pages, and the one of `docs.scale_model` with its answers."""
     for name, content in pages().items():
         (REFERENCE / name).write_text(content, "utf-8")
+    scale_model.PAGE.write_text(scale_model.page(), "utf-8")
 
 
 if __name__ == "__main__":

@@ -10,9 +10,11 @@ __all__ = ["BROWSER", "LEFT_OUT", "PYTHON", "WIRE"]
 
 PYTHON: Final = {
     "aiosqlite": "SQLite behind SQLAlchemy's asyncio interface",
+    "aiohttp": "asking bot platforms over HTTP: a third of httpx's CPU for each piece of a stream",
     "alembic": "migrations of the business database",
     "asyncpg": "PostgreSQL: the message log and business data of several processes",
     "argon2-cffi": "password hashes (Argon2id)",
+    "cryptography": "signs for Coze (RS256) and keeps bots' keys encrypted on disk",
     "greenlet": "SQLAlchemy's asyncio half cannot work without it",
     "hiredis": "Redis's replies, parsed in C (with several processes)",
     "httptools": "uvicorn's HTTP parser in C",

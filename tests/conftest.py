@@ -5,6 +5,7 @@ Rule: additive. A room's own fixtures live beside its tests.
 
 import asyncio
 import shutil
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -14,10 +15,17 @@ import pytest
 import uvloop
 from blockbuster import BlockBuster, blockbuster_ctx
 from bus_processes import bus_servers, join
+from doubles_house import StartDouble
 from engines import object_store, postgres, postgres_url
 from gateway_house import GatewayHouse
 from hypothesis import HealthCheck, settings
 from redis_servers import redis_cluster, redis_sentinels, redis_standalone, redis_valkey
+from scripted_server import ScriptedServer
+
+from qingniao.doubles.double import Double
+from qingniao.doubles.faq import Faq
+from qingniao.outgoing.client import Outgoing
+from qingniao.outgoing.guard import Guard
 
 # Fixtures of every test.
 __all__ = [
@@ -110,3 +118,41 @@ def copy_folder() -> Callable[[Path, Path], None]:
         shutil.copytree(source, target, ignore=shutil.ignore_patterns("LOCK"))
 
     return copy
+
+
+@pytest.fixture(scope="session")
+def faq() -> Faq:
+    """The sample shop, as every double knows it. Reads a file: made outside of any loop."""
+    return Faq()
+
+
+@pytest.fixture
+async def start_double(faq: Faq) -> AsyncIterator[StartDouble]:
+    """`await start_double(OpenAIDouble, dialect="qwen")`: a double that listens; closed at the
+    end."""
+    async with AsyncExitStack() as stack:
+
+        async def start(kind: type[Double], **how: Any) -> Double:
+            double = kind(faq, **{"clock": time.time, **how})
+            await double.start()
+            stack.push_async_callback(double.close)
+            return double
+
+        yield start
+
+
+@pytest.fixture
+async def outgoing() -> AsyncIterator[Outgoing]:
+    """The client for other machines, which may ask this one."""
+    client = Outgoing(Guard(["127.0.0.1"]))
+    yield client
+    await client.close()
+
+
+@pytest.fixture
+async def scripted() -> AsyncIterator[ScriptedServer]:
+    """A server that says what the test writes down."""
+    server = ScriptedServer()
+    await server.start()
+    yield server
+    await server.close()

@@ -170,6 +170,7 @@ void hear(client *c, reader r) {
     if (kind == BYE) {
         uint64_t code = take_uint(&r);
         net.byes++;
+        net.last_bye = code;
         skip(&r);
         c->wait_us = take_uint(&r) * 1000;
         if (code >= 3500 && net.errors++ < 5) /* a client of ours would not come back */

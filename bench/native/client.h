@@ -10,7 +10,7 @@
 #define CLIENT_H
 #include "wire.h"
 
-enum { RING = 64, ADDRESSES = 250 };
+enum { RING = 64, ADDRESSES = 250, PORTS = 8 };
 
 typedef enum { AWAY, CONNECTING, UPGRADING, GREETING, READY, LEAVING, GONE } phase;
 
@@ -61,17 +61,17 @@ typedef struct {
 } mode;
 
 typedef struct {
-    int poll, port;
+    int poll, ports[PORTS], port_count;
     uint32_t credit;
     uint64_t now;
     mode mode;
     uint64_t sends, repeats, busy, errors, beats, gaps, again, skipped;
-    uint64_t connects, refusals, byes;
+    uint64_t connects, refusals, byes, last_bye; /* the code of the last goodbye */
 } network;
 
 extern network net;
 
-void open_network(int port, mode m);
+void open_network(const char *ports, mode m); /* "PORT[,PORT…]": clients take turns */
 void join(client *c);            /* connect now, and again whenever it is lost */
 void cut(client *c);             /* abort with RST, and come back */
 void leave(client *c);           /* say goodbye; GONE when the server has answered */

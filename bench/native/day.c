@@ -256,11 +256,11 @@ static void print_day(double seconds) {
            dropped, net.errors, net.byes);
 }
 
-void day(int port, const char *path, int most, double seconds, const char *asked) {
+void day(const char *ports, const char *path, int most, double seconds, const char *asked) {
     at_once = most < MAX_CONNECTIONS - AGENTS ? most : MAX_CONNECTIONS - AGENTS;
     if (asked) read_questions(asked);
     read_people(path);
-    open_network(port, (mode){find, say, welcomed, stored, heard, refused, lost});
+    open_network(ports, (mode){find, say, welcomed, stored, heard, refused, lost});
     uint64_t start = 0, end = net.now + (uint64_t)(seconds * 1e6);
     while (visited < visitors && net.now < end) {
         turn(clients, agents + at_once, WAIT_MS);

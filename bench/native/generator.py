@@ -1,7 +1,8 @@
 """The C program as a process of a bench: who talks in it, what it is told, what it answers.
 
 Owns the process and the line of JSON that each command is answered by; refuses to judge a figure.
-Rule: the generator has a core of its own, the last one, and whatever happens, it is ended.
+Rule: the generator has a core of its own, the last one, unless a bench says that there is none to
+spare; and whatever happens, it is ended.
 """
 
 import asyncio
@@ -32,15 +33,19 @@ def lasting_ticket(signer: Signer, ticket: str) -> str:
     return signer.ticket(claim.user, claim.session, wall_ms() + _LASTING_MS)[0]
 
 
-def parties(signer: Signer, ticket: str, visitors: int, agents: int, first: int = FIRST) -> str:
-    """That many visitors, numbered from `first`, evenly among the agents' connections, as
-    `parties.h` reads them."""
+def parties(
+    signer: Signer, ticket: str, visitors: int, agents: int, first: int = FIRST, silent: int = 0
+) -> str:
+    """That many visitors, numbered from `first`, evenly among the agents' connections, and `silent`
+    more who only are there, as `parties.h` reads them."""
     now_ms = wall_ms()
     numbers = range(first, first + visitors)
     lines = [f"v {signer.visitor(f'load{n}', n, now_ms)[0]} {n}" for n in numbers]
-    per_agent = -(-visitors // agents)
-    for place in range(0, visitors, per_agent):
-        lines.append(f"a {ticket} {' '.join(map(str, numbers[place : place + per_agent]))}")
+    others = range(first + visitors, first + visitors + silent)
+    lines += [f"i {signer.visitor(f'load{n}', n, now_ms)[0]}" for n in others]
+    per_agent = -(-visitors // max(1, agents))
+    for start in range(0, visitors, max(1, per_agent)):
+        lines.append(f"a {ticket} {' '.join(map(str, numbers[start : start + per_agent]))}")
     return "\n".join(lines) + "\n"
 
 
@@ -73,10 +78,16 @@ class Bare:
 
 
 class Talk:
-    """`chat_load talk`: `async with` starts and ends it."""
+    """`chat_load talk` with one server, or several in turn: `async with` starts and ends it."""
 
-    def __init__(self, program: Path, port: int, people: Path) -> None:
-        self._arguments: Sequence[str] = (str(program), "talk", str(port), str(people))
+    def __init__(
+        self, program: Path, port: int | Sequence[int], people: Path, *, is_held: bool = True
+    ) -> None:
+        """`is_held`: on the last core."""
+        ports = [port] if isinstance(port, int) else port
+        where = ",".join(map(str, ports))
+        self._arguments: Sequence[str] = (str(program), "talk", where, str(people))
+        self._is_held = is_held
         self._process: asyncio.subprocess.Process | None = None
 
     async def __aenter__(self) -> Self:
@@ -84,7 +95,8 @@ class Talk:
             *self._arguments,
             stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, limit=1 << 20,
         )  # fmt: skip
-        pin(self._process.pid, max(os.sched_getaffinity(0)))
+        if self._is_held:
+            pin(self._process.pid, max(os.sched_getaffinity(0)))
         return self
 
     async def __aexit__(self, *_: object) -> None:

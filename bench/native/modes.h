@@ -3,6 +3,6 @@
 #define MODES_H
 void serve(int port);
 void load(int port, const char *path, double seconds, int window);
-void talk(int port, const char *path);
-void day(int port, const char *path, int at_once, double seconds, const char *questions);
+void talk(const char *ports, const char *path);
+void day(const char *ports, const char *path, int at_once, double seconds, const char *questions);
 #endif

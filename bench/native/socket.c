@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 enum { BACKOFF_MS = 200, BACKOFF_MAX_MS = 10000, JITTER_MS = 20, CONNECT_MS = 10000,
-       READ = 1 << 18, EVENTS = 1024 };
+       TEND_US = 1000, TEND_CALM_US = 20000, READ = 1 << 18, EVENTS = 1024 };
 
 network net;
 static client **dirty;
@@ -21,8 +21,11 @@ static int dirty_count;
 
 int random_below(int top) { return (int)(random() % (top > 0 ? top : 1)); }
 
-void open_network(int port, mode m) {
-    net.port = port;
+void open_network(const char *ports, mode m) {
+    for (const char *p = ports; p && net.port_count < PORTS; p = strchr(p, ',')) {
+        p += *p == ',';
+        net.ports[net.port_count++] = atoi(p);
+    }
     net.mode = m;
     net.credit = 32;
     net.now = now_us();
@@ -111,7 +114,7 @@ void join(client *c) {
     int one = 1;
     from.sin_addr.s_addr = htonl((uint32_t)(INADDR_LOOPBACK + c->number % ADDRESSES));
     to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    to.sin_port = htons((uint16_t)net.port);
+    to.sin_port = htons((uint16_t)net.ports[c->number % net.port_count]);
     c->fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
     if (c->fd < 0) die("socket");
     setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
@@ -179,13 +182,18 @@ static void take_in(client *c) {
 void turn(client *all, int count, int wait_ms) {
     static struct epoll_event events[EVENTS];
     static uint64_t tended;
+    static int is_calm;
     net.now = now_us();
     unblock_due();
-    if (net.now - tended >= 1000) { /* to the millisecond is enough */
+    /* To the millisecond is enough, and while all are there even that costs what they could use. */
+    if (net.now - tended >= (is_calm ? TEND_CALM_US : TEND_US)) {
         tended = net.now;
+        is_calm = 1;
         for (client *c = all; c < all + count; c++) {
+            if (c->phase >= GREETING) continue;
+            is_calm &= c->due == UINT64_MAX;
             if (c->phase == AWAY && c->due <= net.now) join(c);
-            else if (c->phase != AWAY && c->phase < GREETING && c->due <= net.now) lose(c);
+            else if (c->phase != AWAY && c->due <= net.now) lose(c);
         }
     }
     for (int i = 0; i < dirty_count; i++) flush_one(dirty[i]);

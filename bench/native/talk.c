@@ -1,10 +1,13 @@
 /* Conversations between people at any rate, through overload and storms.
  *
- * FILE names the connections (parties.h). Commands come on standard input, one a line; each but `pace` and `backlog` is answered by a line of JSON:
+ * FILE names the connections (parties.h). Commands come on standard input, one a line; each but
+ * `ramp`, `pace` and `backlog` is answered by a line of JSON:
  *
  *   prepare S      connect all; every visitor asks for a person, and gets their agent's first words
+ *   ramp R         before that: how many connect in a second
  *   backlog N      how many unacked messages a side keeps; what is offered beyond them is shed
- *   pace R         from now on, offer R messages a second in turn to all sides, whatever is acked
+ *   pace R [1]     from now on, offer R messages a second in turn to all sides (1: to visitors),
+ *                  whatever is acked
  *   measure S      for S seconds; latencies count from when a message was due
  *   closed W S     instead: W unacked messages a side, the next with each ack; waits for all acks
  *   cut S          abort all connections with RST; ends when all are back, welcome and caught up
@@ -23,7 +26,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { PREPARING = 256, JOIN_US = 400, WINDOW_US = 100000, WINDOWS = 1200, BIN_US = 1000000,
+enum { PREPARING = 256, JOINS_PER_S = 2500, WINDOW_US = 100000, WINDOWS = 1200, BIN_US = 1000000,
        BINS = 120, DIGITS = 9 };
 
 enum { RETURNING = 1, RETURNED = 2 };
@@ -31,9 +34,9 @@ typedef enum { IDLE, PREPARE, MEASURE, CLOSED, SETTLE, STORM, DRAIN } step;
 
 static step now_doing;
 static uint64_t since, until, backlog = 40, closed_window;
-static double pace;
+static double pace, ramp = JOINS_PER_S;
 static uint64_t pace_since, paced;
-static int turn_of, prepared, begun, returned;
+static int turn_of, is_one_way, prepared, begun, returned;
 static uint64_t offered, shed, acked, delivered, repeated, missing, dropped;
 static uint64_t offered0, shed0, acked0, delivered0, busy0, repeats0, connects0, refusals0;
 static histogram waits, ways, windows[WINDOWS];
@@ -61,7 +64,7 @@ static void offer_due(void) {
     uint64_t due = (uint64_t)((double)(net.now - pace_since) * pace / 1e6);
     for (; paced < due; paced++) {
         offer(pairs[turn_of], pace_since + (uint64_t)((double)paced * 1e6 / pace));
-        turn_of = (turn_of + 1) % (2 * pair_count);
+        turn_of = (turn_of + 1 + is_one_way) % (2 * pair_count);
     }
 }
 
@@ -114,7 +117,7 @@ static void heard(side *s, const entry *e) {
             missing += n - s->heard - 1;
             s->heard = n;
         }
-        if (now_doing == MEASURE) count_us(&ways, net.now - s->other->sent_at[n % RING]);
+        if (now_doing == MEASURE) count_us(&ways, net.now - s->other->offered_at[n % RING]);
     }
     check_back(s->owner);
 }
@@ -147,8 +150,9 @@ static int is_all_heard(void) {
 }
 
 static int is_all_ready(void) {
-    for (int i = 0; i < client_count; i++)
-        if (clients[i].phase != READY) return 0;
+    static int first; /* who was not, when last looked: most of the others are */
+    for (int i = 0; i < client_count; i++, first = (first + 1) % client_count)
+        if (clients[first].phase != READY) return 0;
     return 1;
 }
 
@@ -156,10 +160,10 @@ static void print_rates(void) {
     double seconds = (double)(net.now - since) / 1e6;
     printf("{\"seconds\": %.3f, \"offered\": %lu, \"shed\": %lu, \"acked\": %lu, \"delivered\": %lu, "
            "\"busy\": %lu, \"repeats\": %lu, \"p50_us\": %lu, \"p99_us\": %lu, \"way_p50_us\": %lu, "
-           "\"way_p99_us\": %lu, \"windows\": [",
+           "\"way_p99_us\": %lu, \"way_p999_us\": %lu, \"windows\": [",
            seconds, offered - offered0, shed - shed0, acked - acked0, delivered - delivered0,
            net.busy - busy0, net.repeats - repeats0, percentile(&waits, 50), percentile(&waits, 99),
-           percentile(&ways, 50), percentile(&ways, 99));
+           percentile(&ways, 50), percentile(&ways, 99), percentile(&ways, 99.9));
     for (int i = 0; i < WINDOWS && (uint64_t)i < (net.now - since) / WINDOW_US; i++)
         printf("%s[%u, %lu]", i ? ", " : "", windows[i].total, percentile(&windows[i], 99));
     printf("]}\n");
@@ -186,10 +190,11 @@ static void print_totals(void) {
     printf("{\"acked\": %lu, \"delivered\": %lu, \"offered\": %lu, \"shed\": %lu, \"sends\": %lu, "
            "\"repeats\": %lu, \"busy\": %lu, \"unacked\": %lu, \"missing\": %lu, \"repeated\": %lu, "
            "\"skipped\": %lu, \"uneven\": %lu, \"gaps\": %lu, \"again\": %lu, \"dropped\": %lu, "
-           "\"errors\": %lu, \"byes\": %lu, \"beats\": %lu}\n",
+           "\"errors\": %lu, \"byes\": %lu, \"last_bye\": %lu, "
+           "\"beats\": %lu}\n",
            acked, delivered, offered, shed, net.sends, net.repeats, net.busy, unacked,
            unheard + missing, repeated, net.skipped, uneven, net.gaps, net.again, dropped,
-           net.errors, net.byes, net.beats);
+           net.errors, net.byes, net.last_bye, net.beats);
 }
 
 static void begin(step next, double seconds) {
@@ -218,9 +223,16 @@ static void obey(char *line) {
     sscanf(line, "%15s %lf %lf", word, &a, &b);
     if (!strcmp(word, "prepare")) {
         begin(PREPARE, a);
-        for (int i = 0; i < client_count; i++) clients[i].due = net.now + (uint64_t)i * JOIN_US;
-    } else if (!strcmp(word, "backlog")) backlog = a < RING ? (uint64_t)a : RING;
-    else if (!strcmp(word, "pace")) { pace = a; pace_since = net.now; paced = 0; }
+        for (int i = 0; i < client_count; i++) clients[i].due = net.now + (uint64_t)(i * 1e6 / ramp);
+    } else if (!strcmp(word, "ramp")) ramp = a;
+    else if (!strcmp(word, "backlog")) backlog = a < RING ? (uint64_t)a : RING;
+    else if (!strcmp(word, "pace")) {
+        pace = pair_count ? a : 0;
+        pace_since = net.now;
+        paced = 0;
+        is_one_way = b > 0;
+        turn_of -= is_one_way && turn_of % 2;
+    }
     else if (!strcmp(word, "measure")) begin(MEASURE, a);
     else if (!strcmp(word, "cut") || !strcmp(word, "killed")) begin_storm(a, word[0] == 'c');
     else if (!strcmp(word, "drain")) { pace = 0; begin(DRAIN, a); }
@@ -252,8 +264,9 @@ static void step_on(void) {
     int is_late = net.now >= until;
     step was = now_doing;
     if (was == PREPARE) {
-        if (is_all_ready()) prepare_next();
-        if (prepared < pair_count && !is_late) return;
+        int is_ready = is_all_ready();
+        if (is_ready) prepare_next();
+        if ((!is_ready || prepared < pair_count) && !is_late) return;
         printf("{\"prepared\": %d, \"seconds\": %.3f, \"connects\": %lu, \"refusals\": %lu}\n", prepared,
                (double)(net.now - since) / 1e6, net.connects, net.refusals);
     } else if (was == MEASURE || was == CLOSED) {
@@ -273,9 +286,9 @@ static void step_on(void) {
     fflush(stdout);
 }
 
-void talk(int port, const char *path) {
+void talk(const char *ports, const char *path) {
     read_parties(path);
-    open_network(port, (mode){find_side, say, welcomed, stored, heard, refused, lost});
+    open_network(ports, (mode){find_side, say, welcomed, stored, heard, refused, lost});
     fcntl(0, F_SETFL, fcntl(0, F_GETFL) | O_NONBLOCK);
     while (now_doing != IDLE || listen_to()) {
         turn(clients, client_count, 1);

@@ -92,6 +92,7 @@ def _parser() -> argparse.ArgumentParser:
     replay.add_argument("--json", action="store_true", help="print JSON instead of a table")
     replay.set_defaults(run=_replay)
     _add_load(commands.add_parser("load", help="put a server under load and measure it"))
+    _add_doubles(commands.add_parser("doubles", help="stand in for the bot platforms"))
     return parser
 
 
@@ -102,6 +103,10 @@ def _add_cluster(cluster: argparse.ArgumentParser) -> None:
     cluster.add_argument("--assignment", type=_count, default=1, help="workers that assign (1)")
     cluster.add_argument("--analytics", type=_count, default=1, help="workers that count (1)")
     cluster.add_argument("--delivery", type=_count, default=1, help="workers that sweep (1)")
+    cluster.add_argument(
+        "--together", action="store_true",
+        help="one process for assignment, analytics and delivery: 100 MB less",
+    )  # fmt: skip
     cluster.add_argument(
         "--redis", choices=("standalone", "cluster"), default="standalone",
         help="one server (default), or a cluster of six",
@@ -151,6 +156,20 @@ def _add_load(load: argparse.ArgumentParser) -> None:
     load.set_defaults(run=_load)
 
 
+def _add_doubles(doubles: argparse.ArgumentParser) -> None:
+    doubles.add_argument(
+        "names", nargs="*", metavar="NAME", help="dify, fastgpt, coze, or a dialect of OpenAI's "
+        "interface: openai, deepseek, qwen, vllm, ollama, litellm (default: all)",
+    )  # fmt: skip
+    doubles.add_argument("--host", default="127.0.0.1", help="address to listen on (127.0.0.1)")
+    doubles.add_argument("--port", type=int, default=0, help="the first one's port (0: free ones)")
+    doubles.add_argument(
+        "--pace", type=float, default=30.0, help="milliseconds between two pieces of an answer (30)"
+    )
+    doubles.add_argument("--json", action="store_true", help="print JSON instead of text")
+    doubles.set_defaults(run=_doubles)
+
+
 def _serve(options: argparse.Namespace) -> int:
     config = load_config(
         file=options.config, host=options.host, port=options.port, data=options.data
@@ -192,7 +211,8 @@ def _cluster(options: argparse.Namespace) -> int:
 
     size = Size(
         gateways=options.gateways, apis=options.api, ai=options.ai, assignment=options.assignment,
-        analytics=options.analytics, delivery=options.delivery, redis=options.redis,
+        analytics=options.analytics, delivery=options.delivery, is_together=options.together,
+        redis=options.redis,
     )  # fmt: skip
     _run(
         command.run(
@@ -248,5 +268,11 @@ def _replay(options: argparse.Namespace) -> int:
 
 def _load(options: argparse.Namespace) -> int:
     from qingniao.load.screen import run
+
+    return run(options)
+
+
+def _doubles(options: argparse.Namespace) -> int:
+    from qingniao.doubles.command import run
 
     return run(options)

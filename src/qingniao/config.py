@@ -27,6 +27,7 @@ __all__ = [
     "Config",
     "DatabaseConfig",
     "GatewayConfig",
+    "OutgoingConfig",
     "PipelineConfig",
     "StorageConfig",
     "WireConfig",
@@ -200,6 +201,19 @@ class ApiConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Addresses of proxies in front, comma-separated, whose X-Forwarded-For is believed."""
 
 
+class OutgoingConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Asking other machines, such as bot platforms."""
+
+    allow: str = ""
+    """What may be asked although it is inside the network, comma-separated: networks such as
+    10.1.0.0/16, addresses, or host names, wherever those lead. `*` allows everything."""
+    connections: int = 2_000
+    """Connections to other machines at once; above it a request waits, and fails after its time to
+    connect (policy: refuse)."""
+    connections_each: int = 1_000
+    """The same to one machine (policy: refuse)."""
+
+
 class WireConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What one connection may do; sent to clients as `welcome.limits`."""
 
@@ -251,6 +265,7 @@ class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     ai: AIConfig = AIConfig()
     api: ApiConfig = ApiConfig()
     wire: WireConfig = WireConfig()
+    outgoing: OutgoingConfig = OutgoingConfig()
 
 
 _SECTIONS: Final = {
@@ -264,6 +279,7 @@ _SECTIONS: Final = {
     "ai": AIConfig,
     "api": ApiConfig,
     "wire": WireConfig,
+    "outgoing": OutgoingConfig,
 }
 _MAY_BE_ZERO: Final = frozenset({"gateway.notice_ms", "storage.retention_days"})
 _PREFIX: Final = "QINGNIAO_"

@@ -445,6 +445,19 @@ async def test_a_full_redis_is_not_asked_without_end(
     await works(a, b, 2)
 
 
+async def test_what_is_taken_again_at_once_is_not_set_free(
+    redis_standalone: RedisServers, stack: AsyncExitStack
+) -> None:
+    join = processes(redis_standalone, stack)
+    a, b = await join(), await join()
+    a.queue.put("ai", 1)
+    assert await a.queue.take("ai") == [1]
+    a.queue.done("ai", 1)
+    assert await a.queue.streams.verdicts("ai", 1, [1]) == {1: 1}
+    await a.fanout.outgoing.flushed(RECOVERS_S)
+    assert await b.queue.streams.verdicts("ai", 1, [1]) == {1: 0}
+
+
 async def test_what_kills_its_workers_is_set_aside(
     redis_standalone: RedisServers, stack: AsyncExitStack
 ) -> None:

@@ -4,13 +4,16 @@ import asyncio
 import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from blockbuster import BlockBuster
 from sqlalchemy import create_engine, insert, select
 
 from qingniao.auth import Passwords
+from qingniao.bots.base import Usage
 from qingniao.errors import StartError, StorageError
+from qingniao.storage.bots import BotLedger, Bots
 from qingniao.storage.conversations import ConversationIndex
 from qingniao.storage.database import Database, _upgrade
 from qingniao.storage.errors import Taken
@@ -21,7 +24,15 @@ from qingniao.storage.knowledge import KnowledgeEntries
 from qingniao.storage.migrations import HEAD, KNOWN
 from qingniao.storage.models import counters, metadata
 from qingniao.storage.rollups import Rollup, Rollups
-from qingniao.storage.rows import Arrival, FlowRow, IndexRow, KnowledgeEntry, SessionRow, Site
+from qingniao.storage.rows import (
+    Arrival,
+    BotRow,
+    FlowRow,
+    IndexRow,
+    KnowledgeEntry,
+    SessionRow,
+    Site,
+)
 from qingniao.storage.site import SiteSettings
 from qingniao.storage.users import Sessions, Users
 from qingniao.storage.visitors import Arrivals, Visitors
@@ -262,6 +273,60 @@ async def test_a_flow_is_drafted_published_and_drafted_again(database: Database)
     assert await flows.published("main") == published
     await flows.publish("main", 5)
     assert [flow.version for flow in await flows.all()] == [2, 1]
+
+
+def bot(**more: Any) -> BotRow:
+    fields = {"id": "shop", "version": 0, "kind": "dify", "name": "N", "status": "draft"}
+    return BotRow(**fields | {"settings": {"a": 1}, "policy": {}} | more)
+
+
+async def test_a_bot_is_drafted_published_and_taken_back(database: Database):
+    bots = Bots(database)
+    assert await bots.publish("shop", 1) is None
+    await bots.save_draft(bot(settings={"v": 1}))
+    assert (await bots.save_draft(bot(settings={"v": 2}, version=9))).version == 1
+    assert await bots.published() == []
+    first = await bots.publish("shop", 3)
+    assert first is not None
+    assert (first.version, first.settings, first.updated) == (1, {"v": 2}, 3)
+    assert (await bots.save_draft(bot(settings={"v": 3}))).version == 2
+    assert await bots.published() == [first]
+    await bots.publish("shop", 4)
+    await bots.save_draft(bot(settings={"v": 4}))
+    assert await bots.roll_back("shop", 3, 5) is None
+    back = await bots.roll_back("shop", 1, 5)
+    assert back is not None
+    assert (back.version, back.settings) == (3, {"v": 2})
+    assert await bots.published() == [back]
+    versions = [(row.version, row.status) for row in await bots.versions("shop")]
+    assert versions == [(4, "draft"), (3, "published"), (2, "published"), (1, "published")]
+    await bots.save_draft(bot(id="other"))
+    assert [row.id for row in await bots.all()] == ["other"] + ["shop"] * 4
+    assert await bots.remove("shop")
+    assert not await bots.remove("shop")
+
+
+async def test_keys_of_a_bot_are_for_one_platform(database: Database):
+    bots = Bots(database)
+    await bots.put_secrets("shop", "https://a:443", {"key": "x", "other": "y"}, 1)
+    await bots.put_secrets("shop", "https://b:443", {"key": "z"}, 1)
+    await bots.put_secrets("shop", "https://a:443", {"key": "new", "other": ""}, 2)
+    assert await bots.secrets("shop") == {
+        ("shop", "https://a:443"): {"key": "new"}, ("shop", "https://b:443"): {"key": "z"},
+    }  # fmt: skip
+    assert await bots.secrets("another") == {}
+    await bots.remove("shop")
+    assert await bots.secrets() == {}
+
+
+async def test_what_bots_use_adds_up(database: Database):
+    ledger = BotLedger(database)
+    used = Usage(prompt_tokens=10, completion_tokens=5, cost=0.25)
+    assert (await ledger.spent("shop", 7)).tokens == 0
+    await asyncio.gather(*(ledger.add("shop", 7, used) for _ in range(8)))
+    await ledger.add("shop", 8, used)
+    spent = await ledger.spent("shop", 7)
+    assert (spent.tokens, spent.cost, spent.replies) == (120, 2.0, 8)
 
 
 async def test_rollups_add_up(database: Database):

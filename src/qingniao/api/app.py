@@ -12,6 +12,7 @@ from qingniao.api.edge import Edge
 from qingniao.api.faults import answer_to
 from qingniao.api.identity import me
 from qingniao.api.resources import (
+    bots,
     conversations,
     files,
     house,
@@ -45,6 +46,7 @@ def create_app(services: Services) -> "ASGIApp":
             files.content,
             site.router,
             knowledge.router,
+            bots.router,
             house.healthz,
             house.metrics,
         ],

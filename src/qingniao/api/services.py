@@ -9,15 +9,18 @@ from pathlib import Path
 from typing import Protocol
 
 from qingniao.auth import Passwords, SessionPolicy, Signer
+from qingniao.auth.sealing import Sealer
+from qingniao.bots.base import BotService
 from qingniao.bus.base import RateLimits, SignInLimits
 from qingniao.chat.head import Head
 from qingniao.clock import Clock
 from qingniao.storage.blobs import Blobs
+from qingniao.storage.bots import Bots
 from qingniao.storage.conversations import ConversationIndex
 from qingniao.storage.files import Files
 from qingniao.storage.ids import IdRange
 from qingniao.storage.knowledge import KnowledgeEntries
-from qingniao.storage.rows import User
+from qingniao.storage.rows import BotRow, User
 from qingniao.storage.site import SiteSettings
 from qingniao.storage.users import Sessions, Users
 from qingniao.storage.visitors import Visitors
@@ -69,6 +72,10 @@ class Services:
     files: Files
     knowledge: KnowledgeEntries
     site: SiteSettings
+    bots: Bots
+    sealer: Sealer
+    build_bot: Callable[[BotRow, Mapping[str, str]], BotService]
+    """A bot of these settings and keys, without policy. Raises `BotMisconfigured`."""
     blobs: Blobs
     conversation_numbers: IdRange
     passwords: Passwords
@@ -103,5 +110,7 @@ class Services:
     """These sessions of a user have ended: their connections close."""
     on_user_changed: Callable[[User], Awaitable[None]] = _nobody_changed
     """A name, or whether somebody accepts conversations, has changed."""
+    on_bots_changed: Callable[[], None] = _nothing_learnt
+    """A bot was published or got another key."""
     on_knowledge_changed: Callable[[], None] = _nothing_learnt
     """Entries were imported: the index is to be built again."""

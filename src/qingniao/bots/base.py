@@ -7,24 +7,31 @@ exactly one `Done` or with a `BotError`; an iterator that simply stops is a faul
 """
 
 from collections.abc import AsyncGenerator, Sequence
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 from msgspec import Struct
 
 from qingniao.errors import QingniaoError
 
 __all__ = [
+    "Action",
+    "Attachment",
     "BotBusy",
     "BotError",
+    "BotGarbled",
     "BotMisconfigured",
+    "BotOverBudget",
+    "BotOverQuota",
     "BotService",
     "BotTimeout",
     "BotUnavailable",
     "Capabilities",
     "Citation",
+    "Closing",
     "Done",
     "Grounded",
     "Health",
+    "InputRequired",
     "Lesson",
     "Passage",
     "Query",
@@ -33,11 +40,13 @@ __all__ = [
     "ReplyTruncated",
     "Retracted",
     "Retriever",
+    "TakesFeedback",
     "TextDelta",
     "TrainingReport",
     "TrainingUnsupported",
     "Turn",
     "Usage",
+    "Working",
 ]
 
 
@@ -46,6 +55,19 @@ class Turn(Struct, frozen=True, kw_only=True):
 
     role: Literal["visitor", "bot", "agent"]
     text: str
+
+
+class Attachment(Struct, frozen=True, kw_only=True):
+    """A file that came with the question. Bots without `Capabilities.reads_files` ignore it.
+
+    `url` must be reachable by the platform; where `content` is given it is uploaded instead, if the
+    platform takes uploads.
+    """
+
+    name: str
+    media_type: str
+    url: str = ""
+    content: bytes = b""
 
 
 class Query(Struct, frozen=True, kw_only=True):
@@ -63,6 +85,17 @@ class Query(Struct, frozen=True, kw_only=True):
     """The platform's own id of this dialogue, from an earlier `Done.remote`; empty the first
     time.
     """
+    files: tuple[Attachment, ...] = ()
+    instructions: str = ""
+    """What whoever asks wants of this answer; a platform without a place for that reads it before
+    the text."""
+
+    @property
+    def whole(self) -> str:
+        """The text with the instructions before it, for platforms that know no other place; never
+        empty, because most of them refuse that."""
+        text = self.text if self.text.strip() else "…"
+        return f"{self.instructions}\n\n{text}" if self.instructions else text
 
 
 class Citation(Struct, frozen=True, kw_only=True):
@@ -80,6 +113,23 @@ class Usage(Struct, frozen=True, kw_only=True):
     completion_tokens: int = 0
     took_ms: int = 0
     """From the call of `reply` to its `Done`, measured by the bot."""
+    first_ms: int = 0
+    """From the call of `reply` to its first text; zero when there was none."""
+    cost: float = 0.0
+    """In `currency`, as the platform told or as its prices say; zero when neither is known."""
+    currency: str = ""
+
+
+class Action(Struct, frozen=True, kw_only=True):
+    """Something the bot wants done, in place of an answer or beside it.
+
+    `handoff`: call a person; `name` may name a team. `tool`: call the tool `name`, which the bot
+    was told of and cannot call itself; `arguments` is JSON, as the model wrote it.
+    """
+
+    kind: Literal["handoff", "tool"]
+    name: str = ""
+    arguments: str = ""
 
 
 class Grounded(Struct, frozen=True, kw_only=True, tag="grounded"):
@@ -107,6 +157,15 @@ class Retracted(Struct, frozen=True, kw_only=True, tag="retracted"):
     """
 
 
+class Working(Struct, frozen=True, kw_only=True, tag="working"):
+    """Nothing to show yet, but the bot is at work: a step of a workflow, a sign of life.
+
+    `step` is for agents who look on and may be empty.
+    """
+
+    step: str = ""
+
+
 class Done(Struct, frozen=True, kw_only=True, tag="done"):
     """The reply is complete. `text` is the whole answer and wins over the pieces.
 
@@ -122,9 +181,14 @@ class Done(Struct, frozen=True, kw_only=True, tag="done"):
     partial: bool = False
     """The platform stopped early (its length limit); to be marked as such when it is shown."""
     remote: str = ""
+    actions: tuple[Action, ...] = ()
+    message: str = ""
+    """The platform's own id of this answer, for feedback on it."""
+    version: str = ""
+    """Which version of the bot's settings gave this answer; empty where none are kept."""
 
 
-ReplyEvent = Grounded | TextDelta | Retracted | Done
+ReplyEvent = Grounded | TextDelta | Retracted | Working | Done
 
 
 class Capabilities(Struct, frozen=True, kw_only=True):
@@ -139,6 +203,13 @@ class Capabilities(Struct, frozen=True, kw_only=True):
     """`train` works; otherwise it raises `TrainingUnsupported`."""
     leaves_house: bool
     """What the visitor writes is sent to another machine."""
+    acts: bool = False
+    """`Done.actions` may hold something."""
+    reads_files: bool = False
+    """`Query.files` are looked at."""
+    remembers: bool = False
+    """The platform keeps the dialogue: `Query.remote` continues it. Otherwise `Query.history` is
+    all it knows."""
 
 
 class Health(Struct, frozen=True, kw_only=True):
@@ -215,7 +286,8 @@ class BotService(Protocol):
     def capabilities(self) -> Capabilities: ...
 
     def reply(self, query: Query) -> AsyncGenerator[ReplyEvent]:
-        """Answer: first `Grounded`, then any number of `TextDelta` and `Retracted`, last `Done`.
+        """Answer: first `Grounded`, then any number of `TextDelta`, `Retracted` and `Working`, last
+        `Done`.
 
         Nothing is asked of the platform before the first event is awaited. Closing the generator
         early stops the work, as far as the platform allows it. Raises only `BotError`; after the
@@ -238,6 +310,27 @@ class BotService(Protocol):
         ...
 
 
+@runtime_checkable
+class TakesFeedback(Protocol):
+    """A bot whose platform wants to know what a visitor thought of an answer."""
+
+    async def feedback(
+        self, message: str, visitor: str, verdict: Literal["good", "bad", "none"], comment: str = ""
+    ) -> None:
+        """Tell it; `message` is `Done.message`, and `none` takes an earlier verdict back. Raises
+        `BotError`."""
+        ...
+
+
+@runtime_checkable
+class Closing(Protocol):
+    """A bot that holds something: tasks, connections."""
+
+    async def close(self) -> None:
+        """Let go of it. May be called twice."""
+        ...
+
+
 class BotError(QingniaoError):
     """The bot could not answer."""
 
@@ -247,18 +340,21 @@ class BotError(QingniaoError):
 class BotUnavailable(BotError):
     """The bot cannot be reached or failed inside."""
 
+    code = "bot_unavailable"
     temporary = True
 
 
 class BotTimeout(BotError):
     """The bot did not answer in time."""
 
+    code = "bot_timeout"
     temporary = True
 
 
 class BotBusy(BotError):
     """The bot takes no more questions at the moment."""
 
+    code = "bot_busy"
     temporary = True
 
     def __init__(self, message: str | None = None, *, retry_after_s: float = 0.0) -> None:
@@ -269,16 +365,47 @@ class BotBusy(BotError):
 class ReplyTruncated(BotError):
     """The answer broke off. What was streamed so far is not a whole answer."""
 
+    code = "bot_truncated"
     temporary = True
 
 
 class BotMisconfigured(BotError):
     """The bot's address, key or application is wrong: an administrator has to act."""
 
+    code = "bot_misconfigured"
+
+
+class BotOverQuota(BotError):
+    """The account at the platform has nothing left: top it up or raise its limit."""
+
+    code = "bot_over_quota"
+
+
+class BotOverBudget(BotError):
+    """The budget that was set for this bot is used up until its next period begins."""
+
+    code = "bot_over_budget"
+
+
+class BotGarbled(BotError):
+    """The bot's answer cannot be read: is it of the kind that was chosen?"""
+
+    code = "bot_garbled"
+
+
+class InputRequired(BotError):
+    """The bot waits for a form or a decision that cannot be given here: take that step out."""
+
+    code = "bot_input_required"
+
 
 class QueryRejected(BotError):
     """The bot refuses this question, for its length or its content; another may be answered."""
 
+    code = "bot_rejected"
+
 
 class TrainingUnsupported(BotError):
     """This bot is trained elsewhere, not from here."""
+
+    code = "bot_training"

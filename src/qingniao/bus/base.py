@@ -97,7 +97,7 @@ class Moved(Struct, frozen=True, array_like=True, gc=False, tag=6):
 class Released(Struct, frozen=True, array_like=True, gc=False, tag=7):
     """There is a new version of what everybody works with. After a `Gap` ask which one it is."""
 
-    what: Literal["flow", "knowledge", "settings"]
+    what: Literal["flow", "knowledge", "settings", "bots"]
     version: str = ""
 
 

@@ -36,6 +36,7 @@ class Consumer:
         self._stream = queue.streams.stream(queue.role, shard)
         self._slot = slot_of(self._stream)
         self._link: Link | None = None
+        self._claim_from = b"0-0"
 
     async def run(self) -> None:
         """Read while somebody waits, until cancelled; whatever happens to the server."""
@@ -112,9 +113,11 @@ class Consumer:
         """Take over what is abandoned, set aside what kills, and measure."""
         streams, idle_ms = self._streams, int(self._streams.claim_s * 1000)
         said = await self._ask(
-            link, "XAUTOCLAIM", self._stream, GROUP, streams.me, idle_ms, "0-0",
+            link, "XAUTOCLAIM", self._stream, GROUP, streams.me, idle_ms, self._claim_from,
             "COUNT", _CLAIMED_AT_ONCE,
         )  # fmt: skip
+        # It looks at ten times what it may claim, and says where to go on; at last, from the start.
+        self._claim_from = said[0] if said else b"0-0"
         claimed = _entries(said[1]) if said else []
         if claimed:
             claimed = await self._without_poison(link, claimed)

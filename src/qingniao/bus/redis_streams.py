@@ -96,6 +96,8 @@ class WorkStreams:
     async def verdicts(self, role: str, shard: int, conversations: Sequence[int]) -> dict[int, int]:
         """May this process have them: 1 yes, 0 another is at it, 2 set aside. Raises `BusAway`."""
         stream = self.stream(role, shard)
+        # Behind what was done in this turn: that would set free what is about to be ours again.
+        self._outgoing.flush()
         said = await self.servers.ask(
             stream, b"EVAL", TAKE, 1, stream, self.me, int(self.claim_s * 1000), *conversations
         )

@@ -34,16 +34,21 @@ class Size(Struct, frozen=True, kw_only=True):
     assignment: int = 1
     analytics: int = 1
     delivery: int = 1
+    is_together: bool = False
+    """One process for the workers that need little: 50 MB each are saved, and all of them are away
+    when it is. Then `assignment`, `analytics` and `delivery` say nothing."""
     redis: Literal["standalone", "cluster"] = "standalone"
 
     def workers(self) -> list[tuple[str, str, int]]:
         """(name, role, how many)."""
-        return [
-            ("ai", "worker:ai", self.ai),
+        small = [
             ("assignment", "worker:assignment", self.assignment),
             ("analytics", "worker:analytics", self.analytics),
             ("delivery", "worker:delivery", self.delivery),
         ]
+        if self.is_together:
+            small = [("workers", ",".join(role for _, role, _ in small), 1)]
+        return [("ai", "worker:ai", self.ai), *small]
 
 
 class Layout:

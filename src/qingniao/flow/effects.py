@@ -73,6 +73,7 @@ class Say(_Effect, frozen=True, tag="say"):
     bot: str = ""
     took_ms: int = 0
     partial: bool = False
+    version: str = ""
 
 
 class Handoff(_Effect, frozen=True, tag="handoff"):

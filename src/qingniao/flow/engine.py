@@ -76,6 +76,7 @@ def _heard(plan: Plan, state: FlowState, said: VisitorSaid) -> tuple[FlowState, 
         files=said.files,
         variables=state.variables,
         counters=state.counters,
+        dialogues=state.dialogues,
     )
     if placed is not None:
         act = placed.kind.resume(placed.settings, _scene(fresh), said)
@@ -128,7 +129,12 @@ def _absorb(state: FlowState, act: Act) -> FlowState:
 
 def _rested(state: FlowState) -> FlowState:
     """What is worth keeping until the visitor speaks again."""
-    return FlowState(locale=state.locale, variables=state.variables, counters=state.counters)
+    return FlowState(
+        locale=state.locale,
+        variables=state.variables,
+        counters=state.counters,
+        dialogues=state.dialogues,
+    )
 
 
 def _scene(state: FlowState) -> Scene:

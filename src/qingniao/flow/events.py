@@ -97,6 +97,10 @@ class Answered(_Event, frozen=True, tag="answered"):
     options: tuple[str, ...] = ()
     partial: bool = False
     took_ms: int = 0
+    version: str = ""
+    """Which version of the bot's settings gave it."""
+    dialogue: str = ""
+    """What the bot's platform calls this dialogue."""
 
 
 class BotFailed(_Event, frozen=True, tag="bot_failed"):

@@ -34,6 +34,8 @@ class FlowState(Struct, frozen=True, kw_only=True, omit_defaults=True):
     facts: dict[str, Value] = {}
     variables: dict[str, Value] = {}
     counters: dict[str, int] = {}
+    dialogues: dict[str, str] = {}
+    """By bot, what its platform calls this dialogue; of no concern to a node."""
 
 
 def store(state: FlowState) -> dict[str, Any]:

@@ -99,7 +99,8 @@ class Connection(ClientSocket):
         self.transport = transport
         self._socket = transport.underlying_transport
         # The head of the handshake is the largest thing an idle connection would keep.
-        transport.request.headers.clear()
+        request = transport.request
+        del request.method, request.path, request.version, request.headers
         self.hub.connected(self)
 
     def on_ws_disconnected(self, transport: WSTransport) -> None:

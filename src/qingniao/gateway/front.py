@@ -2,51 +2,46 @@
 
 It reads the request head, then hands the transport to picows (`/ws`, through the lobby) or to
 uvicorn (all else) and is out of the way: no cost per message. Without a hub, a process that takes
-no WebSockets, all goes to uvicorn. Rule: this is the only file that touches non-public classes of
-either (`picows.picows.WSProtocol`, uvicorn's protocol and `ServerState`), so both are pinned
-exactly in `pyproject.toml`.
+no WebSockets, all goes to uvicorn, and what WebSockets need is not imported (`upgrade.py`). Rule:
+this is the only file that touches non-public classes of uvicorn (its protocol and `ServerState`),
+so it is pinned exactly in `pyproject.toml`.
 """
 
 import asyncio
-import logging
 import re
 import resource
 from collections.abc import Iterable
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from picows import WSUpgradeRequest
-from picows.common import WSUpgradeResponseWithListener
-from picows.picows import WSAutoPingStrategy, WSProtocol  # type: ignore[attr-defined]
 from uvicorn.config import Config as UvicornConfig
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
 from qingniao.config import GatewayConfig
-from qingniao.gateway.connection import Connection
-from qingniao.gateway.handshake import answer
-from qingniao.gateway.hub import Hub
 from qingniao.gateway.lobby import Lobby
 from qingniao.metrics import Reading
+
+if TYPE_CHECKING:
+    from qingniao.gateway.hub import Hub
+    from qingniao.gateway.upgrade import Upgrade
 
 __all__ = ["Front"]
 
 _HEAD_MAX: Final = 16_384
-_READ_BUFFER: Final = 2_048
 _TOO_LARGE: Final = "431 Request Header Fields Too Large"
 _NO_ROOM: Final = "503 Service Unavailable"
 _TOO_MANY: Final = "429 Too Many Requests"
 _COME_BACK_MS: Final = 2_000
 _FILES_KEPT: Final = 256
 """Of the files that the system allows, so many are for stores, logs and children."""
+_NOTHING: Final = bytearray()
 _UPGRADE: Final = re.compile(rb"^upgrade:[ \t]*websocket[ \t]*\r?$", re.IGNORECASE | re.MULTILINE)
-# A LoggerAdapter keeps picows from making one logger per connection.
-_picows_log: Final = logging.LoggerAdapter(logging.getLogger("picows"), {})
 
 
 class Front:
     """Makes the protocol of each accepted connection. Shares one uvicorn state for all of them."""
 
-    def __init__(self, config: GatewayConfig, app: Any, hub: Hub | None = None) -> None:
+    def __init__(self, config: GatewayConfig, app: Any, hub: "Hub | None" = None) -> None:
         self.config = config
         self.hub = hub
         self.lobby = Lobby(config.handshakes_waiting)
@@ -59,31 +54,20 @@ class Front:
         )  # fmt: skip
         self._http.load()
         self.http_state = ServerState()
+        self.head_timeout_s = config.head_timeout_ms / 1000
+        self.upgrade = _upgrade_of(hub) if hub is not None else None
         self.peeking = 0
         self.refused = 0
 
     def __call__(self) -> asyncio.Protocol:
         """Protocol factory for `loop.create_server`."""
-        return _Peek(self, self.config.head_timeout_ms / 1000)
+        return _Peek(self)
 
     @property
     def is_full(self) -> bool:
         """Are as many sockets open as may be?"""
         sockets = len(self.hub.connections) if self.hub is not None else 0
         return sockets + len(self.http_state.connections) + self.peeking > self._most
-
-    def websocket(self, hub: Hub, network: str) -> Any:
-        """A picows protocol whose listener is a `Connection` from there."""
-        services = hub.services
-        return WSProtocol(
-            None, None, False, lambda request: _listen(hub, request, network), _picows_log,
-            False,  # disconnect_on_exception: our handlers answer with `bye`
-            services.config.head_timeout_ms / 1000,
-            False, 0, 0, WSAutoPingStrategy.PING_WHEN_IDLE,  # the heart beats for all
-            False,  # enable_auto_pong: `Connection` answers, also between fragments
-            # A little above ours, so that TOO_LARGE can be said in our own words.
-            services.wire.frame_bytes * 4, None, _READ_BUFFER,
-        )  # fmt: skip
 
     def http(self) -> HttpToolsProtocol:
         """A uvicorn protocol."""
@@ -97,23 +81,21 @@ class Front:
         yield from self.lobby.readings()
 
 
-def _listen(hub: Hub, request: WSUpgradeRequest, network: str) -> Any:
-    codec, response = answer(request)
-    connection: Connection | None = None
-    if codec is not None:
-        services = hub.services
-        limits = services.wire.limits(agent=False)
-        connection = Connection(hub, codec, limits, services.clock(), network)
-    return WSUpgradeResponseWithListener(response, connection)
+def _upgrade_of(hub: "Hub") -> "Upgrade":
+    from qingniao.gateway.upgrade import Upgrade
+
+    return Upgrade(hub)
 
 
 class _Peek(asyncio.Protocol):
-    """Collects the request head, bounded in bytes and time, and hands over."""
+    """Collects the request head, bounded in bytes and time, and hands over. uvloop holds it as long
+    as the connection: what it has then is small."""
 
-    def __init__(self, front: Front, timeout_s: float) -> None:
+    __slots__ = ("_front", "_head", "_timer", "_transport")
+
+    def __init__(self, front: Front) -> None:
         self._front = front
         self._head = bytearray()
-        self._timeout_s = timeout_s
         self._timer: asyncio.TimerHandle | None = None
         self._transport: asyncio.Transport | None = None
 
@@ -125,7 +107,7 @@ class _Peek(asyncio.Protocol):
             self._refuse(_NO_ROOM, _COME_BACK_MS)
             return
         loop = asyncio.get_running_loop()
-        self._timer = loop.call_later(self._timeout_s, transport.abort)  # type: ignore[attr-defined]
+        self._timer = loop.call_later(self._front.head_timeout_s, transport.abort)  # type: ignore[attr-defined]
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._leave()
@@ -139,9 +121,9 @@ class _Peek(asyncio.Protocol):
         if end > _HEAD_MAX or (end < 0 and len(head) > _HEAD_MAX):
             self._refuse(_TOO_LARGE)
         elif end >= 0:
-            hub = self._front.hub
-            if hub is not None and _is_websocket(head):
-                self._enter_lobby(hub)
+            hub, upgrade = self._front.hub, self._front.upgrade
+            if hub is not None and upgrade is not None and _is_websocket(head):
+                self._enter_lobby(hub, upgrade)
             else:
                 self._hand_to_http()
 
@@ -152,9 +134,9 @@ class _Peek(asyncio.Protocol):
             transport.set_protocol(protocol)
             protocol.connection_made(transport)
             protocol.data_received(bytes(self._head))
-            self._head = bytearray()
+            self._head = _NOTHING
 
-    def _enter_lobby(self, hub: Hub) -> None:
+    def _enter_lobby(self, hub: "Hub", upgrade: "Upgrade") -> None:
         front, transport = self._front, self._transport
         if transport is None:
             return
@@ -165,16 +147,16 @@ class _Peek(asyncio.Protocol):
         network = addresses.network(str(peer[0]), bytes(self._head))
         if wait_ms := addresses.refusal(network):
             self._refuse(_TOO_MANY, wait_ms)
-        elif not front.lobby.enter(lambda is_open: self._upgrade(hub, network, is_open)):
+        elif not front.lobby.enter(lambda is_open: self._upgrade(upgrade, network, is_open)):
             self._refuse(_NO_ROOM, _COME_BACK_MS)
 
-    def _upgrade(self, hub: Hub, network: str, is_open: bool) -> None:
+    def _upgrade(self, upgrade: "Upgrade", network: str, is_open: bool) -> None:
         if not is_open:
             return self._refuse(_NO_ROOM, _COME_BACK_MS)
         transport = self._leave()
         if transport is None or transport.is_closing():
             return None  # it left while it waited
-        protocol = self._front.websocket(hub, network)
+        protocol = upgrade.protocol(network)
         transport.set_protocol(protocol)
         protocol.connection_made(transport)
         rest = memoryview(self._head)
@@ -184,7 +166,7 @@ class _Peek(asyncio.Protocol):
             room[:size] = rest[:size]
             protocol.buffer_updated(size)
             rest = rest[size:]
-        self._head = bytearray()
+        self._head = _NOTHING
         if not transport.is_closing():
             transport.resume_reading()
         return None

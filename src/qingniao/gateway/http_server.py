@@ -8,13 +8,15 @@ import contextlib
 import errno
 import socket
 from collections.abc import Iterable
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from qingniao.config import GatewayConfig
 from qingniao.errors import StartError
 from qingniao.gateway.front import Front
-from qingniao.gateway.hub import Hub
 from qingniao.metrics import Reading
+
+if TYPE_CHECKING:
+    from qingniao.gateway.hub import Hub
 
 __all__ = ["HttpServer"]
 
@@ -28,7 +30,7 @@ _UNSENT_BYTES: Final = 131_072
 class HttpServer:
     """An HTTP app on a port; with a hub, its WebSockets as well."""
 
-    def __init__(self, config: GatewayConfig, app: Any, hub: Hub | None = None) -> None:
+    def __init__(self, config: GatewayConfig, app: Any, hub: "Hub | None" = None) -> None:
         self.front = Front(config, app, hub)
         self._server: asyncio.Server | None = None
 

@@ -6,7 +6,7 @@ Rule: a connection asks one thing at a time, and may be gone when the answer is 
 from typing import TYPE_CHECKING, Any, Final
 
 from qingniao.bus.base import Returned
-from qingniao.chat.head import Head
+from qingniao.chat.head import DEVICES_KEPT, Head
 from qingniao.chat.view import for_visitor, standing
 from qingniao.protocol.codes import Close, Code
 from qingniao.protocol.frames import (
@@ -102,11 +102,21 @@ class Requests:
         fields = standing(head, agent=session.is_agent)
         after = min(max(after, 0), head.last)
         fields["from"] = max(after, head.last - session.limits.replay) + 1
-        fields["n"] = await self._services.log.sent(head.conversation, device)
+        fields["n"] = await self._sent(head, device)
         if session.is_agent:
             online = await self._services.presence.online((f"v:{head.visitor}",))
             fields["online"] = bool(online)
         return fields
+
+    async def _sent(self, head: Head, device: str) -> int:
+        """The highest `n` of a device. In a storm of hellos every question to the log counts: only
+        what a head may have let go of is asked for."""
+        known = head.devices.get(device)
+        if known is not None:
+            return known[0]
+        if len(head.devices) < DEVICES_KEPT:
+            return 0
+        return await self._services.log.sent(head.conversation, device)
 
     async def _follow(self, connection: "Connection", conversation: int, after: int) -> None:
         head = await self._head(connection, conversation)

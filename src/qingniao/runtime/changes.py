@@ -56,6 +56,10 @@ class Changes:
         """Entries were imported: whoever answers has to learn them."""
         self._fanout.publish(Released("knowledge"))
 
+    def bots_changed(self) -> None:
+        """A bot was published, taken back, or got another key."""
+        self._fanout.publish(Released("bots"))
+
     def signed_out(self, _user: int, sessions: Sequence[str]) -> None:
         """These sessions have ended."""
         for session in sessions:

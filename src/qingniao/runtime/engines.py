@@ -11,7 +11,7 @@ from collections.abc import Callable, Coroutine, Iterable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
-from qingniao.auth import Signer
+from qingniao.auth import KeyRing, Signer
 from qingniao.chat.leases import Leases
 from qingniao.chat.ports import MessageLog
 from qingniao.clock import Clock, wall_ms
@@ -37,6 +37,7 @@ class Engines:
     """This process, among all that may hold a lease."""
     database: Database
     blobs: Blobs
+    keys: KeyRing
     signer: Signer
     bus: Bus
     clock: Clock
@@ -61,7 +62,7 @@ class Engines:
         shared = await SharedClock.open(database) if database.is_shared else None
         return cls(
             log=log, leases=leases, holder=_holder(), database=database, blobs=blobs,
-            signer=Signer(keys), bus=bus, clock=shared or wall_ms,
+            keys=keys, signer=Signer(keys), bus=bus, clock=shared or wall_ms,
             readings=tuple(source.readings for source in (log, bus, database, shared) if source),
             jobs=tuple(source.run for source in (shared_keys, shared) if source),
         )  # fmt: skip

@@ -6,11 +6,16 @@ whatever has to be closed is an engine.
 
 from typing import Final
 
+from qingniao.auth.sealing import Sealer
 from qingniao.config import Config
 from qingniao.metrics import Metrics
+from qingniao.outgoing.client import Outgoing
+from qingniao.outgoing.guard import Guard
 from qingniao.pipeline.pipeline import Pipeline
+from qingniao.runtime.bots import Shelf
 from qingniao.runtime.engines import Engines
 from qingniao.runtime.health import Health
+from qingniao.storage.bots import BotLedger, Bots
 from qingniao.storage.conversations import ConversationIndex
 from qingniao.storage.knowledge import KnowledgeEntries
 from qingniao.storage.users import Sessions, Users
@@ -33,10 +38,23 @@ class Foundation:
         self.visitors = Visitors(engines.database, Arrivals())
         self.index = ConversationIndex(engines.database, self.visitors)
         self.knowledge = KnowledgeEntries(engines.database)
+        self.bots = Bots(engines.database)
+        self.sealer = Sealer(engines.keys)
+        self.outgoing = Outgoing(
+            Guard.of(config.outgoing.allow),
+            connections=config.outgoing.connections,
+            connections_each=config.outgoing.connections_each,
+        )
+        self.shelf = Shelf(self.bots, self.sealer, self.outgoing, BotLedger(engines.database))
         self.health = Health(engines.log, engines.bus.degraded)
         self.metrics = Metrics()
         for readings in (self.pipeline.readings, self.health.readings, *engines.readings):
             self.metrics.add(readings)
+
+    async def close(self) -> None:
+        """Break off what is asked of other machines."""
+        await self.shelf.close()
+        await self.outgoing.close()
 
     def proxies(self) -> frozenset[str]:
         """Addresses of proxies whose word about the caller is believed."""

@@ -34,7 +34,7 @@ async def standing_still(
     nonce = secrets.token_hex(8)
     pause = folder / PAUSE
     lock = await asyncio.to_thread(_lock, data)
-    await asyncio.to_thread(pause.write_text, nonce, "utf-8")
+    await asyncio.to_thread(_write_whole, pause, nonce)
     touching = asyncio.create_task(_touch(pause))
     try:
         if lock is None:
@@ -58,6 +58,13 @@ async def standing_still(
             await asyncio.to_thread(pause.unlink)
         if lock is not None:
             lock.close()
+
+
+def _write_whole(path: Path, text: str) -> None:
+    """The server may look at any moment: it must not find half of it."""
+    draft = path.with_name(f".{path.name}")
+    draft.write_text(text, "utf-8")
+    draft.replace(path)
 
 
 async def _answered(paused: Path, nonce: str) -> None:

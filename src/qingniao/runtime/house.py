@@ -50,6 +50,7 @@ class House:
         if not config.database.url:
             await asyncio.to_thread(refuse_if_moved, Path(config.data))
         self._base = base = Foundation(config, await Engines.open(config, stack))
+        stack.push_async_callback(base.close)
         if not config.database.url:
             self._watch(
                 Standstill(

@@ -85,7 +85,7 @@ class Standstill:
                 (self._folder / PAUSED).unlink()
             return None
         if age_s < STALE_S:
-            return said
+            return said or None  # empty: somebody made it by hand, and waits for no answer
         with contextlib.suppress(OSError):
             pause.unlink()
             (self._folder / PAUSED).unlink(missing_ok=True)

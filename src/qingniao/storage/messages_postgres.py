@@ -29,6 +29,7 @@ from qingniao.protocol.frames import Entry, EntryType
 from qingniao.storage.message_keys import entry_of, frame_of
 from qingniao.storage.postgres_connections import Connection, Connections, Row
 from qingniao.storage.postgres_draft import Draft, Sent, Standing, forgotten_by, is_number
+from qingniao.storage.postgres_gathering import Gathering
 from qingniao.storage.postgres_schema import open_schema, tend_months
 
 __all__ = ["DEADLINE_S", "HEADS_KEPT", "READERS", "PostgresMessageLog"]
@@ -44,6 +45,9 @@ _FREE_TRIES: Final = 3
 """Attempts of a commit before the heads are locked while deciding."""
 _LOCKED_TRIES: Final = 5
 """Attempts after that: a new conversation cannot be locked, only begun by somebody else."""
+_HEADS_AT_ONCE: Final = 500
+_READS_AT_ONCE: Final = 20
+"""Reads in one statement; a page of each may be large."""
 _SMOOTH: Final = 0.05
 _OFTEN: Final = 0.2
 """Share of commits that others overtook from which on it is asked first what has changed."""
@@ -66,11 +70,13 @@ LEFT JOIN messages.reads r ON r.conversation = h.conversation
 """
 # No entry of a conversation is in a month before its first, give or take a day of a clock.
 _ENTRIES: Final = """
-SELECT h.last, e.seq, e.record FROM messages.heads h LEFT JOIN LATERAL (
+SELECT w.place, h.last, e.seq, e.record
+FROM unnest($1::bigint[], $2::bigint[], $3::bigint[]) WITH ORDINALITY AS w (c, s, n, place)
+JOIN messages.heads h ON h.conversation = w.c LEFT JOIN LATERAL (
     SELECT e.seq, e.record FROM messages.entries e
-    WHERE e.conversation = h.conversation AND e.seq > $2 AND e.stored >= h.begun - 1
-    ORDER BY e.seq LIMIT $3
-) e ON true WHERE h.conversation = $1 ORDER BY e.seq
+    WHERE e.conversation = w.c AND e.seq > w.s AND e.stored >= h.begun - 1
+    ORDER BY e.seq LIMIT w.n
+) e ON true ORDER BY w.place, e.seq
 """
 _DEVICES: Final = """
 SELECT d.conversation, d.device, d.n, d.seq FROM unnest($1::bigint[], $2::bytea[]) AS w (c, d)
@@ -104,6 +110,7 @@ UPDATE messages.heads h SET owes_index = false FROM (
 ) done WHERE h.conversation = done.conversation
 """
 
+_Records = tuple[int, list[tuple[int, bytes]]]
 _log: Final = get_logger("storage")
 _encode: Final = msgspec.msgpack.Encoder().encode
 _decode_head: Final = msgspec.msgpack.Decoder(Head).decode
@@ -123,6 +130,8 @@ class PostgresMessageLog:
         self._deadline_s = deadline_s
         self._retention_days = retention_days
         self._kept = heads
+        self._head_of = Gathering(self._ask_heads, most=_HEADS_AT_ONCE, deadline_s=deadline_s)
+        self._records_of = Gathering(self._ask_records, most=_READS_AT_ONCE, deadline_s=deadline_s)
         self._seen: dict[int, Standing] = {}
         self._often = 0.0
         self._tending: asyncio.Task[None] | None = None
@@ -245,7 +254,11 @@ class PostgresMessageLog:
 
     async def head(self, conversation: int) -> Head | None:
         """See `MessageLog.head`."""
-        return (await self.heads([conversation])).get(conversation)
+        return await self._head_of(conversation) if is_number(conversation) else None
+
+    async def _ask_heads(self, conversations: Sequence[int]) -> list[Head | None]:
+        found = await self.heads(conversations)
+        return [found.get(conversation) for conversation in conversations]
 
     async def heads(self, conversations: Iterable[int]) -> dict[int, Head]:
         """See `MessageLog.heads`."""
@@ -285,15 +298,22 @@ class PostgresMessageLog:
         after = max(0, after)
         if limit <= 0 or after >= _MOST or not is_number(conversation):
             return []
-        rows = await self._reading.fetch(_ENTRIES, conversation, after, min(limit, _MOST))
-        if not rows:
-            return []
-        last = rows[0][0]
-        stored = [(row[1], row[2]) for row in rows if row[1] is not None]
+        last, stored = await self._records_of((conversation, after, min(limit, _MOST)))
         first = stored[0][0] if stored else last + 1
         # Months are dropped from the beginning.
         gone = [(seq, b"") for seq in range(after + 1, min(first, after + limit + 1))]
         return [*gone, *stored][:limit]
+
+    async def _ask_records(self, reads: Sequence[tuple[int, int, int]]) -> list[_Records]:
+        """For each (conversation, after, limit): its last `seq`, and what is stored of it."""
+        columns = [list(column) for column in zip(*reads, strict=True)]
+        found: list[_Records] = [(0, []) for _ in reads]  # nothing was ever said there
+        for place, last, seq, record in await self._reading.fetch(_ENTRIES, *columns):
+            if not found[place - 1][1]:
+                found[place - 1] = last, []
+            if seq is not None:
+                found[place - 1][1].append((seq, record))
+        return found
 
     async def advanced(self, known: Mapping[int, int]) -> dict[int, int]:
         """See `MessageLog.advanced`."""
@@ -360,6 +380,8 @@ class PostgresMessageLog:
         if self._tending is not None:
             self._tending.cancel()
             await asyncio.gather(self._tending, return_exceptions=True)
+        await self._head_of.close()
+        await self._records_of.close()
         await self._writing.close()
         await self._reading.close()
 

@@ -31,6 +31,9 @@ __all__ = [
     "arrivals",
     "blob_pieces",
     "blobs",
+    "bot_secrets",
+    "bot_usage",
+    "bots",
     "conversations",
     "counters",
     "cursors",
@@ -210,6 +213,40 @@ flows: Final = Table(
     Column("status", _Word(16), nullable=False, index=True),
     Column("graph", JSON, nullable=False),
     Column("updated", BigInteger, nullable=False),
+)
+
+bots: Final = Table(
+    "bots",
+    metadata,
+    Column("id", _Word(64), primary_key=True),
+    Column("version", Integer, primary_key=True),
+    Column("kind", _Word(16), nullable=False),
+    Column("name", _Word(128), nullable=False),
+    Column("status", _Word(16), nullable=False, index=True),
+    Column("settings", JSON, nullable=False),
+    Column("policy", JSON, nullable=False),
+    Column("note", _Word(256), nullable=False),
+    Column("updated", BigInteger, nullable=False),
+)
+
+bot_secrets: Final = Table(
+    "bot_secrets",
+    metadata,
+    Column("bot", _Word(64), primary_key=True),
+    Column("origin", _Word(256), primary_key=True),
+    Column("field", _Word(32), primary_key=True),
+    Column("sealed", _Words, nullable=False),
+    Column("updated", BigInteger, nullable=False),
+)
+
+bot_usage: Final = Table(
+    "bot_usage",
+    metadata,
+    Column("bot", _Word(64), primary_key=True),
+    Column("period", BigInteger, primary_key=True),
+    Column("tokens", BigInteger, nullable=False),
+    Column("cost", Float, nullable=False),
+    Column("replies", BigInteger, nullable=False),
 )
 
 rollups: Final = Table(

@@ -159,6 +159,21 @@ class FlowRow(Struct, frozen=True, kw_only=True):
     updated: int = 0
 
 
+class BotRow(Struct, frozen=True, kw_only=True):
+    """One version of a bot. The newest published one answers. `settings` and `policy` are what its
+    kind and `bots.wrappers.stack.Policy` take; keys are elsewhere."""
+
+    id: str
+    version: int
+    kind: str
+    name: str
+    status: Literal["draft", "published"]
+    settings: dict[str, Any]
+    policy: dict[str, Any]
+    note: str = ""
+    updated: int = 0
+
+
 class FileRow(Struct, frozen=True, kw_only=True):
     """An uploaded file. `width` and `height` are 0 unless it is an image; `owner` is `v<id>` of a
     visitor or `a<id>` of an agent; `path` is relative to the store of contents."""

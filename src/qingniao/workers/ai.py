@@ -18,6 +18,7 @@ from qingniao.errors import Busy, StorageError
 from qingniao.flow.effects import AskBot, Classify, Effect, Handoff, Moderate, Passed, Say, Search
 from qingniao.flow.engine import step
 from qingniao.flow.events import (
+    Answered,
     BotFailed,
     Classified,
     Event,
@@ -202,9 +203,12 @@ class AIWorker:
             variables={
                 name: value for name, value in run.state.variables.items() if isinstance(value, str)
             },
+            remote=run.state.dialogues.get(bot.name, ""),
         )
         listener = Listener(ask, run.open_draft(), lambda: self._is_ours(run), self._timer)
         heard = await listener.hear(bot, query)
+        if isinstance(heard, Answered) and heard.dialogue:
+            run.remember(bot.name, heard.dialogue)
         if isinstance(heard, BotFailed | TimedOut):
             reason = heard.reason if isinstance(heard, BotFailed) else "timeout"
             _log.warning(

@@ -109,7 +109,7 @@ class Listener:
             elif isinstance(event, Retracted):
                 self._chars = 0
                 self._draft.take_back()
-            elif not await self._show(event):
+            elif isinstance(event, TextDelta) and not await self._show(event):
                 return Taken()
             if self._chars > MAX_ANSWER_CHARS:
                 return BotFailed(reason="The answer never came to an end.", bot=name)
@@ -165,6 +165,8 @@ class Listener:
             options=done.options,
             partial=done.partial,
             took_ms=round(took_s * 1000),
+            version=done.version,
+            dialogue=done.remote,
         )
 
 

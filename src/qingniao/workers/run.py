@@ -7,6 +7,8 @@ carries a summary.
 from collections.abc import Callable
 from typing import Any
 
+from msgspec import structs
+
 from qingniao.bots.base import Turn
 from qingniao.chat.head import Head
 from qingniao.chat.intake import Outcome
@@ -54,6 +56,11 @@ class Run:
         self.draft.take_back()
         return self.draft
 
+    def remember(self, bot: str, dialogue: str) -> None:
+        """What the bot's platform calls this dialogue, for the next question."""
+        dialogues = {**self.state.dialogues, bot: dialogue}
+        self.state = structs.replace(self.state, dialogues=dialogues)
+
     def say(self, say: Say) -> None:
         """Keep an answer for the outcome."""
         body: dict[str, Any] = {"text": say.text}
@@ -65,6 +72,8 @@ class Run:
             body |= {"bot": say.bot, "took_ms": say.took_ms, "draft": self.asked}
             if say.confidence is not None:
                 body["confidence"] = say.confidence
+            if say.version:
+                body["version"] = say.version
             if say.partial:
                 body["partial"] = True
         elif self.draft is not None:

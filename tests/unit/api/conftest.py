@@ -11,9 +11,13 @@ import pytest
 from qingniao.api.app import create_app
 from qingniao.api.services import Services
 from qingniao.auth import KeyRing, Passwords, RateLimit, Signer, SignInLimit
+from qingniao.auth.sealing import Sealer
+from qingniao.bots.kinds import make
 from qingniao.bus.memory import MemoryRateLimits, MemorySignInLimits
 from qingniao.chat.head import Head
+from qingniao.outgoing.client import Outgoing
 from qingniao.storage.blobs_folder import FolderBlobs
+from qingniao.storage.bots import Bots
 from qingniao.storage.conversations import ConversationIndex
 from qingniao.storage.database import Database
 from qingniao.storage.files import Files
@@ -42,6 +46,7 @@ class House:
     renamed: list[tuple[int, str]] = field(default_factory=list)
     signed_out: list[str] = field(default_factory=list)
     learnt: int = 0
+    released: int = 0
     status: str = "ok"
 
     def browser(self, address: str = "127.0.0.1", app: object = None) -> httpx.AsyncClient:
@@ -86,7 +91,7 @@ def _client(app: object, address: str = "127.0.0.1") -> httpx.AsyncClient:
 
 
 @pytest.fixture
-async def house(tmp_path: Path) -> AsyncIterator[House]:
+async def house(tmp_path: Path, outgoing: Outgoing) -> AsyncIterator[House]:
     database = await Database.open(tmp_path / "house.db")
     # Cheap parameters: these tests are about who may, not about how hard a hash is.
     passwords = Passwords(memory_kib=64, passes=1)
@@ -108,6 +113,9 @@ async def house(tmp_path: Path) -> AsyncIterator[House]:
     async def rename(conversation: int, name: str) -> None:
         made.renamed.append((conversation, name))
 
+    def release() -> None:
+        made.released += 1
+
     def learn() -> None:
         made.learnt += 1
 
@@ -119,6 +127,9 @@ async def house(tmp_path: Path) -> AsyncIterator[House]:
         files=Files(database),
         knowledge=KnowledgeEntries(database),
         site=SiteSettings(database),
+        bots=Bots(database),
+        sealer=Sealer(keys),
+        build_bot=lambda row, secrets: make(row.kind, row.settings, secrets, outgoing, row.id),
         blobs=blobs,
         conversation_numbers=IdRange(Ids(database), "conversation"),
         passwords=passwords,
@@ -136,6 +147,7 @@ async def house(tmp_path: Path) -> AsyncIterator[House]:
         web_root=web_root,
         file_bytes=100_000,
         on_signed_out=lambda _user, sessions: made.signed_out.extend(sessions),
+        on_bots_changed=release,
         on_knowledge_changed=learn,
     )
     client = _client(create_app(services))

@@ -124,6 +124,37 @@ async def test_clients_come_back_from_a_cut_and_notice_what_the_server_forgot(
     assert totals["missing"] > 0, "a loss that is not noticed would make every verdict worthless"
 
 
+async def test_clients_take_turns_among_servers_and_the_silent_are_there(
+    program: Path, bare: tuple[int, asyncio.subprocess.Process], tmp_path: Path
+) -> None:
+    people = people_of(tmp_path, "".join(f"i {n}\n" for n in range(PAIRS * 2)))
+    async with Bare(program) as other, Talk(program, (bare[0], other), people) as talk:
+        talk.tell("ramp 1000")
+        ready = await talk.ask("prepare", 10)
+        bare[1].send_signal(signal.SIGKILL)
+        talk.tell("pace 1000 1")  # there is nobody to say anything
+        await talk.ask("measure", 0.3)
+        totals = await talk.ask("drain", 5)
+    assert ready["connects"] == PAIRS * 2 and totals["dropped"] == PAIRS
+    assert totals["offered"] == totals["sends"] == totals["errors"] == 0
+
+
+async def test_one_way_is_from_visitors_to_agents(
+    program: Path, bare: tuple[int, asyncio.subprocess.Process], tmp_path: Path
+) -> None:
+    people = people_of(tmp_path, bare_parties(PAIRS))
+    async with Talk(program, bare[0], people, is_held=False) as talk:
+        await talk.ask("prepare", 10)
+        talk.tell("pace 3000 1")
+        paced = await talk.ask("measure", 0.5)
+        talk.tell("pace 0")
+        quiet = await talk.ask("measure", 0.1)
+        totals = await talk.ask("drain", 10)
+    assert paced["acked"] > 0 and quiet["offered"] == 0
+    assert 0 < paced["way_p50_us"] <= paced["way_p99_us"] <= paced["way_p999_us"]
+    assert totals["acked"] == totals["delivered"] and totals["missing"] == 0
+
+
 def test_everybody_has_a_line_and_agents_share_the_conversations(tmp_path: Path) -> None:
     signer = Signer(KeyRing.open(tmp_path / "keys"))
     ticket = lasting_ticket(signer, signer.ticket(3, "session", wall_ms())[0])
@@ -134,6 +165,10 @@ def test_everybody_has_a_line_and_agents_share_the_conversations(tmp_path: Path)
     assert [int(words[2]) for words in visitors] == numbers
     assert [signer.read_visitor(w[1], wall_ms()).conversation for w in visitors] == numbers
     assert [int(number) for words in agents for number in words[2:]] == numbers
+    apart = parties(signer, ticket, 2, 1, silent=3, first=50).splitlines()
+    assert [line[0] for line in apart] == list("vviiia")
+    silent = [signer.read_visitor(line.split()[1], wall_ms()) for line in apart[2:5]]
+    assert [claim.conversation for claim in silent] == [52, 53, 54]
     claim = signer.read_ticket(agents[0][1], wall_ms() + 1_800_000)
     assert (claim.user, claim.session) == (3, "session")
 

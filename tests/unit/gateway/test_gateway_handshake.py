@@ -35,6 +35,18 @@ async def test_either_subprotocol_is_spoken(house: GatewayHouse, codec: Codec) -
     assert (ack.conversation, ack.n, ack.seq) == (7, 1, 1)
 
 
+async def test_nothing_of_the_handshake_is_kept_for_each_connection(house: GatewayHouse) -> None:
+    """What an idle connection holds decides how many there can be."""
+    keys = [(await house.greet(f"v:{n}")).socket.response.headers for n in (7, 8)]
+    assert keys[0]["Sec-WebSocket-Accept"] != keys[1]["Sec-WebSocket-Accept"]
+    first, second = [connection.transport for connection in house.hub.connections]
+    assert first is not None and second is not None
+    assert first.response is second.response
+    for transport in (first, second):
+        held = type(transport.request).__slots__
+        assert "headers" in held and not any(hasattr(transport.request, name) for name in held)
+
+
 async def test_first_known_subprotocol_is_chosen(house: GatewayHouse) -> None:
     raw = await house.raw(JSON, subprotocols=["future.9", JSON.name, MSGPACK.name])
     assert raw.socket.subprotocol == JSON.name

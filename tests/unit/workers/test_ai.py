@@ -375,3 +375,18 @@ async def test_an_outcome_that_was_stored_before_is_not_stored_twice() -> None:
     house.worker._submit = submit_twice
     await house.hears("退款多久到账")
     assert len(house.bodies(EntryType.ANSWER)) == 1
+
+
+async def test_the_platforms_dialogue_goes_on_and_the_version_is_on_record() -> None:
+    bot = ScriptedBot(
+        Grounded(confidence=0.9),
+        TextDelta(text="好"),
+        Done(text="好", remote="dialogue-1", version="3"),
+    )
+    house = House(bot)
+    entries = await house.hears("退款多久到账")
+    answer = entries[-1]
+    assert isinstance(answer.body, dict)
+    assert answer.body["version"] == "3"
+    await house.hears("那运费呢，退款多久到账")
+    assert [query.remote for query in bot.asked] == ["", "dialogue-1"]

@@ -63,6 +63,8 @@ class Answer(Kind[AnswerSettings]):
             reason = event.reason if isinstance(event, BotFailed) else "It took too long."
             return Act(port="failed", note={"reason": reason})
         note: dict[str, Value] = {"bot": event.bot, "took_ms": event.took_ms}
+        if event.version:
+            note["version"] = event.version
         if event.confidence is not None:
             note["confidence"] = event.confidence
         if not event.text.strip() or _below(event.confidence, settings.floor):
@@ -77,6 +79,7 @@ class Answer(Kind[AnswerSettings]):
             bot=event.bot,
             took_ms=event.took_ms,
             partial=event.partial,
+            version=event.version,
         )
         return Act(effects=(say,), port="answered", counters={"unsure": 0}, note=note)
 

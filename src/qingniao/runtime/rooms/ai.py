@@ -35,6 +35,7 @@ class AIRoom:
         self._flow_released = asyncio.Event()
         self._mind = Mind()
         self._bot: LocalBot | None = None
+        self._shelf = base.shelf
         self._learning = make_learning(
             base.config, engines.database, engines.blobs, self._entries, self._learnt
         )
@@ -50,6 +51,7 @@ class AIRoom:
         self._fanout.subscribe(self._hear)
         await self._learning.learn()
         await self._answering.load_flow(self._flows)
+        await self._shelf.look()
 
     def jobs(self) -> list[Coroutine[None, None, None]]:
         """See `Room`."""
@@ -57,6 +59,7 @@ class AIRoom:
             self._answering.dispatcher.run(),
             self._answering.keep_flow(self._flows, self._flow_released),
             self._learning.run(),
+            self._shelf.run(),
             self._sweeper.run(),
         ]
 
@@ -74,13 +77,18 @@ class AIRoom:
         what = item.what if type(item) is Released else ""
         if is_lost or what == "knowledge":
             self._learning.request()
+        if is_lost or what == "bots":
+            self._shelf.release()
         if is_lost or what == "flow":
             self._flow_released.set()
 
     def _find_bot(self, bot: str) -> BotService:
-        if self._bot is None or bot not in ("", self._bot.name):
+        if self._bot is not None and bot in ("", self._bot.name):
+            return self._bot
+        found = self._shelf.find(bot)
+        if found is None:
             raise BotMisconfigured(f"There is no bot called {bot}.")
-        return self._bot
+        return found
 
     def _learnt(self, learnt: Built) -> None:
         self._mind.use(learnt)

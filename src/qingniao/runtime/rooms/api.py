@@ -50,6 +50,9 @@ class ApiRoom:
             files=Files(engines.database),
             knowledge=base.knowledge,
             site=SiteSettings(engines.database),
+            bots=base.bots,
+            sealer=base.sealer,
+            build_bot=base.shelf.construct,
             blobs=engines.blobs,
             conversation_numbers=IdRange(Ids(engines.database), "conversation"),
             passwords=self._passwords,
@@ -70,6 +73,7 @@ class ApiRoom:
             trust=Trust(proxies=base.proxies(), secure=config.public_url.startswith("https:")),
             on_signed_out=changes.signed_out,
             on_user_changed=changes.user_changed,
+            on_bots_changed=changes.bots_changed,
             on_knowledge_changed=changes.knowledge_changed,
         )
 
