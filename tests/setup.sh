@@ -7,6 +7,7 @@ missing=()
 command -v chromium >/dev/null || missing+=(chromium fonts-noto-cjk)
 command -v strace >/dev/null || missing+=(strace)
 compgen -G '/usr/lib/postgresql/*/bin/postgres' >/dev/null || missing+=(postgresql)
+command -v faketime >/dev/null || missing+=(faketime)
 command -v redis-server >/dev/null || missing+=(redis-server)
 { command -v haproxy || [ -x /usr/sbin/haproxy ]; } >/dev/null || missing+=(haproxy)
 if [ ${#missing[@]} -gt 0 ] && [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then

@@ -77,7 +77,7 @@ class Program:
         self._command = command
         self._port = port
         self._log = log
-        self._environ = environ
+        self._environ = dict(environ) if environ is not None else None
         self._ready = ready
         self._hears = hears
         self._said_ready = asyncio.Event()
@@ -94,6 +94,10 @@ class Program:
         """See `Child`."""
         process = self._process
         return process.pid if process is not None and process.returncode is None else 0
+
+    def tell(self, **variables: str) -> None:
+        """Have these variables too, from the next start on."""
+        self._environ = dict(os.environ if self._environ is None else self._environ) | variables
 
     async def start(self) -> None:
         """See `Child`."""

@@ -91,7 +91,7 @@ class Gaps:
                 # Whispers are in no log: who is there and who has read what is told anew.
                 for conversation in set(some).difference(behind):
                     if any(c.session.is_agent for c in self._hub.followers.get(conversation, ())):
-                        await self._hub.tell_standing(conversation)
+                        await self._hub.standings.tell(conversation)
 
     async def _behind(self, conversations: Sequence[int]) -> list[int]:
         """Which of them have more in the log than somebody here was sent."""

@@ -23,7 +23,7 @@ from qingniao.bus.base import (
     Whisper,
 )
 from qingniao.chat.ports import ReadMark
-from qingniao.chat.view import AGENTS_ONLY, for_visitor, standing
+from qingniao.chat.view import AGENTS_ONLY, for_visitor
 from qingniao.gateway.addresses import Addresses
 from qingniao.gateway.client_socket import ClientSocket
 from qingniao.gateway.connection import Connection
@@ -35,12 +35,13 @@ from qingniao.gateway.people import People
 from qingniao.gateway.ports import GatewayServices
 from qingniao.gateway.reads import Reads
 from qingniao.gateway.requests import Requests
+from qingniao.gateway.standings import Standings
 from qingniao.gateway.turns import Turns
 from qingniao.log import get_logger
 from qingniao.metrics import Reading
 from qingniao.protocol.codec import MSGPACK, Codec
 from qingniao.protocol.codes import Close
-from qingniao.protocol.frames import Bye, Entry, EntryType, State, Typing
+from qingniao.protocol.frames import Bye, Entry, EntryType, Typing
 
 __all__ = ["Hub"]
 
@@ -73,6 +74,7 @@ class Hub:
         self.outboxes = Outboxes(services.config)
         self.turns = Turns(services.pipeline, services.wire.credit)
         self.gaps = Gaps(self)
+        self.standings = Standings(self)
         self.pauses = self.repaired = self.busy = 0
         self.followers: dict[int, dict[Connection, None]] = {}
         """Conversation → the connections here that follow it."""
@@ -127,8 +129,9 @@ class Hub:
 
     # Following.
 
-    async def join(self, connection: Connection, conversation: int, after: int) -> None:
-        """Send it what comes after `after`, and then whatever is new."""
+    async def join(self, connection: Connection, conversation: int, after: int, told: int) -> None:
+        """Send it what comes after `after`, and then whatever is new. It was told where the
+        conversation stood after `told`."""
         if connection.transport is None:
             return
         connection.follows[conversation] = after
@@ -136,6 +139,9 @@ class Hub:
         # Only then the log: what comes between the two is delivered twice, and not never.
         await self.services.fanout.follow(conversation)
         await self._catch_up(connection, conversation)
+        if connection.follows.get(conversation, 0) > told:
+            # It may have changed hands before there was anybody here to be told.
+            await self.standings.tell(conversation)
 
     async def _catch_up(self, connection: Connection, conversation: int) -> None:
         """Send what the log has after the last entry sent. Meanwhile deliveries only leave a note:
@@ -181,7 +187,7 @@ class Hub:
         self.repaired += 1
         await self._catch_up(connection, conversation)
         # What was lost may have been a change of hands.
-        await self.tell_standing(conversation)
+        await self.standings.tell(conversation)
 
     def leave(self, connection: Connection, conversation: int) -> None:
         """Stop sending it this conversation (0: the inbox)."""
@@ -222,7 +228,7 @@ class Hub:
                 for connection in list(followers):
                     self._deliver_news(connection, item)
                 if item.moved:
-                    self.spawn(self.tell_standing(item.conversation))
+                    self.spawn(self.standings.tell(item.conversation))
         elif type(item) is Whisper:
             if item.lists:
                 self.inbox.touch(item.conversation)
@@ -285,21 +291,6 @@ class Hub:
             if frame is None:
                 frame = frames[codec] = codec.encode(_decode_any(whisper.frame))
             connection.write(frame, droppable=whisper.droppable)
-
-    async def tell_standing(self, conversation: int) -> None:
-        """Tell all who follow it who has it now."""
-        head = await self.services.log.head(conversation)
-        if head is None:
-            return
-        online = bool(await self.services.presence.online((f"v:{head.visitor}",)))
-        for connection in list(self.followers.get(conversation, ())):
-            is_agent = connection.session.is_agent
-            fields = standing(head, agent=is_agent)
-            if is_agent:
-                fields["online"] = online
-            if head.status != "waiting":
-                fields["queue"] = None
-            connection.send(State(conversation, fields))
 
     async def close(self, retry_after_ms: int) -> None:
         """Ask everybody to come back later and cancel what is under way."""

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from qingniao.auth import KeyRing, Signer
 from qingniao.chat.leases import Leases
 from qingniao.chat.ports import MessageLog
+from qingniao.clock import Clock, wall_ms
 from qingniao.config import Config
 from qingniao.metrics import Reading
 from qingniao.runtime.buses import Bus, open_bus
@@ -21,6 +22,7 @@ from qingniao.runtime.logs import open_leases, open_log
 from qingniao.runtime.stores import open_blobs, open_database, open_keys
 from qingniao.storage.blobs import Blobs
 from qingniao.storage.database import Database
+from qingniao.storage.shared_clock import SharedClock
 
 __all__ = ["Engines"]
 
@@ -38,6 +40,8 @@ class Engines:
     keys: KeyRing
     signer: Signer
     bus: Bus
+    clock: Clock
+    """The same for all processes that share a database."""
     readings: tuple[Callable[[], Iterable[Reading]], ...]
     """Where the engines' own metrics are read."""
 
@@ -55,11 +59,12 @@ class Engines:
         blobs = await open_blobs(config, database)
         stack.push_async_callback(blobs.close)
         bus = await open_bus(config, stack)
+        shared = await SharedClock.open(database) if database.is_shared else None
         return cls(
             log=log, leases=leases, holder=_holder(), database=database, blobs=blobs,
-            keys=keys, signer=Signer(keys), bus=bus,
-            readings=(log.readings, bus.readings, database.readings),
-            jobs=(shared_keys.run,) if shared_keys is not None else (),
+            keys=keys, signer=Signer(keys), bus=bus, clock=shared or wall_ms,
+            readings=tuple(source.readings for source in (log, bus, database, shared) if source),
+            jobs=tuple(source.run for source in (shared_keys, shared) if source),
         )  # fmt: skip
 
 

@@ -7,7 +7,6 @@ whatever has to be closed is an engine.
 from typing import TYPE_CHECKING, Final
 
 from qingniao.auth.sealing import Sealer
-from qingniao.clock import wall_ms
 from qingniao.config import Config
 from qingniao.metrics import Metrics
 from qingniao.outgoing.client import Outgoing
@@ -34,7 +33,7 @@ class Foundation:
         self.config: Final = config
         self.engines: Final = engines
         self.pipeline = Pipeline(
-            engines.log, engines.bus.fanout, engines.bus.queue, wall_ms, config.pipeline
+            engines.log, engines.bus.fanout, engines.bus.queue, engines.clock, config.pipeline
         )
         self.users = Users(engines.database)
         self.sessions = Sessions(engines.database)

@@ -7,14 +7,14 @@ the log is read back by devices that were not there.
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Coroutine, Sequence
 from typing import Any, Final
 
 from msgspec import Struct
 
 from qingniao.protocol.frames import EntryType
 from qingniao.replay.house import Api
-from qingniao.testing.history import violations
+from qingniao.testing.history import History, violations
 from qingniao.testing.outcomes import bot_violations
 from qingniao.testing.seat import Record, Seat, history_of, until
 from qingniao.testing.servers import Reachable, hire
@@ -83,12 +83,14 @@ class Load:
         return sum(seat.acked for seat in self.seats)
 
     @contextlib.asynccontextmanager
-    async def open(self, server: Reachable, url: str = "") -> AsyncIterator[None]:
+    async def open(
+        self, server: Reachable, url: str = "", staff: Sequence[Api] = ()
+    ) -> AsyncIterator[None]:
         """Bring everybody in, by `url` if the way there is not the server's own, and give people
-        their conversations."""
+        their conversations. `staff` was hired before; without it, it is now."""
         url = url or server.url
         async with contextlib.AsyncExitStack() as stack:
-            for number, api in enumerate(await hire(server, self.size.agents)):
+            for number, api in enumerate(staff or await hire(server, self.size.agents)):
                 agent = Seat(url, f"agent{number}", api.ticket)
                 self.agents.append(agent)
                 await stack.enter_async_context(agent.client)
@@ -193,11 +195,10 @@ class Load:
             if conversation not in self.owned:
                 await until(lambda c=conversation, s=seat: is_settled(c, s), _SETTLED_S)  # type: ignore[misc]
 
-    async def outcome(self, server: Reachable, **figures: float) -> Outcome:
-        """Read every conversation as an agent and as its visitor, on devices that are new, and
-        compare. Nobody talks any more."""
-        found: list[str] = []
-        entries = 0
+    async def histories(self, server: Reachable) -> list[History]:
+        """Every conversation, read back as an agent and as its visitor, on devices that are new.
+        Nobody talks any more."""
+        found: list[History] = []
         reader = Seat(server.url, "reader", self.agents[0].token)
         async with reader.client:
             for conversation, visitor in self.visitors.items():
@@ -205,17 +206,23 @@ class Load:
                 again = Seat(server.url, "again", visitor.token)
                 async with again.client:
                     await again.look(conversation, pages=0, is_last=True)
-                entries += len(log)
                 records = [seat.record(conversation) for seat in (*self.seats, again)]
                 records += [record for where, record in self.guests if where == conversation]
-                history = history_of(conversation, log, records)
-                found += [*violations(history), *bot_violations(log)]
+                found.append(history_of(conversation, log, records))
+        return found
+
+    async def outcome(self, server: Reachable, **figures: float) -> Outcome:
+        """Read everything back, and compare. Nobody talks any more."""
+        histories = await self.histories(server)
+        found: list[str] = []
+        for history in histories:
+            found += [*violations(history), *bot_violations(history.log)]
         seats = self.seats
         return Outcome(
             violations=found,
             sent=sum(len(texts) for seat in seats for texts in seat.said.values()),
             acked=self.acked,
-            entries=entries,
+            entries=sum(len(history.log) for history in histories),
             connections=sum(seat.client.connects for seat in seats),
             silence_s=round(self.silence_s, 2),
             figures=figures,

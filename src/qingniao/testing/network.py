@@ -274,7 +274,8 @@ async def _chunks(reader: asyncio.StreamReader) -> AsyncIterator[bytes]:
 
 
 async def _after(head: bytes, reader: asyncio.StreamReader) -> AsyncIterator[bytes]:
-    yield head
+    if head:
+        yield head
     async for chunk in _chunks(reader):
         yield chunk
 

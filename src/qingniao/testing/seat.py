@@ -15,7 +15,18 @@ from typing import Final
 from msgspec import Struct
 
 from qingniao.client import Client, NotTaken, Receipt
-from qingniao.protocol.frames import MAX_INT, Bye, DownFrame, Entry, Error, Page, Welcome
+from qingniao.protocol.frames import (
+    MAX_INT,
+    Ack,
+    Busy,
+    Bye,
+    DownFrame,
+    Entry,
+    EntryType,
+    Error,
+    Page,
+    Welcome,
+)
 from qingniao.testing.history import History, Look, Reader, Said, Sender, Sight
 
 __all__ = ["Record", "Seat", "history_of", "until"]
@@ -52,6 +63,7 @@ class _Recorded(Client):
 
     arrives: Callable[[DownFrame], None]
     asked_again: Callable[[], None]
+    is_lost: Callable[[], None]
 
     def _hear(self, frame: DownFrame) -> None:
         self.arrives(frame)
@@ -59,6 +71,10 @@ class _Recorded(Client):
         super()._hear(frame)
         if self.gaps > gaps:
             self.asked_again()
+
+    def _lost(self) -> None:
+        super()._lost()
+        self.is_lost()
 
 
 class Seat:
@@ -71,6 +87,7 @@ class Seat:
             url, token=token, on_frame=self._shown, device=name, backoff_max_s=0.3
         )
         self.client.arrives, self.client.asked_again = self._arrived, self._asked_again
+        self.client.is_lost = self._lost
         self.said: dict[int, dict[str, Said]] = defaultdict(dict)
         """Conversation → text → what became of it, in the order of sending."""
         self.acked = 0
@@ -78,6 +95,15 @@ class Seat:
         self.errors: list[Error] = []
         self.looks: dict[int, list[Look]] = defaultdict(list)
         self.last_ack_at = 0.0
+        self.is_connected = False
+        self.told_at = 0.0
+        """When something was last told about what was sent: stored, busy, an error, or that the
+        connection is new or gone. On the clock of `time.monotonic`, as all of these."""
+        self.delivered_at: dict[int, float] = {}
+        """Conversation → when somebody else's words were last put on this screen."""
+        self.answered_at: dict[int, float] = {}
+        """Conversation → when the bot's were."""
+        self.busies = 0
         self.is_whole = True
         """False for who left before the end."""
         self._connections: list[_Connection] = []
@@ -90,20 +116,40 @@ class Seat:
         if isinstance(frame, Welcome):
             self._connections.append(_Connection())
             self._nobody_answers()
+            self.is_connected = True
+            self._told()
         elif isinstance(frame, Entry) and self._connections:
             self._connections[-1].arrived[frame.conversation].append(frame.seq)
 
     def _shown(self, frame: DownFrame) -> None:
         if isinstance(frame, Entry):
             self._connections[-1].shown[frame.conversation].append(frame)
+            if frame.type == EntryType.TEXT:
+                self.delivered_at[frame.conversation] = time.monotonic()
+            elif frame.type == EntryType.ANSWER:
+                self.answered_at[frame.conversation] = time.monotonic()
         elif isinstance(frame, Page) and self._asked:
             asked = self._asked.popleft()
             if not asked.done():
                 asked.set_result(frame)
+        elif isinstance(frame, Ack):
+            self._told()
+        elif isinstance(frame, Busy):
+            self.busies += 1
+            self._told()
         elif isinstance(frame, Bye):
             self.byes.append(frame)
+            self._told()
         elif isinstance(frame, Error):
             self.errors.append(frame)
+            self._told()
+
+    def _lost(self) -> None:
+        self.is_connected = False
+        self._told()
+
+    def _told(self) -> None:
+        self.told_at = time.monotonic()
 
     def _asked_again(self) -> None:
         self._connections[-1].was_mended = True

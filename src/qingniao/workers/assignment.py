@@ -103,8 +103,9 @@ class AssignmentWorker:
             stop()
 
     async def _look_around(self) -> None:
-        """At the start, and when the bus lost something: any conversation may have moved."""
-        if not self._missed:
+        """At the start, when the bus lost something, and always while it is away: any conversation
+        may have moved, and who was closed unheard would count as a load for ever."""
+        if not self._missed and self._fanout.is_whole:
             return
         # The list may be behind the log: what it has not seen yet is looked at there.
         listed = await self._assigned()

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qingniao.bus.base import News, Whisper
+from qingniao.bus.base import News, Published, Whisper
 from qingniao.bus.memory import MemoryFanout, MemoryPresence, MemoryWorkQueue
 from qingniao.chat.intake import Decision, Intent, Message, Move
 from qingniao.chat.lifecycle import Event, Status, Why
@@ -296,3 +296,33 @@ async def test_full_intake_only_delays(office: Office, monkeypatch: pytest.Monke
     assert await office.owners() == {1: 1}
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
+
+
+class AwayFanout(MemoryFanout):
+    """Nothing comes over it, and it says so."""
+
+    @property
+    def is_whole(self) -> bool:
+        return False
+
+    def publish(self, item: Published) -> None:
+        pass
+
+
+async def test_while_the_bus_is_away_who_was_closed_is_no_load(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("qingniao.workers.assignment._TICK_S", 0.01)
+    office.comes(1, capacity=1)
+    office.fanout = AwayFanout()
+    worker = asyncio.create_task(office.make_worker().run())
+    async with asyncio.timeout(5):
+        await office.waits(5)
+        while await office.owners() != {5: 1}:
+            await asyncio.sleep(0.01)
+        await office.submit(Move(5, Event.CLOSE, Why.CLOSED))
+        await office.waits(2)
+        while await office.owners() != {2: 1}:
+            await asyncio.sleep(0.01)
+    worker.cancel()
+    await asyncio.gather(worker, return_exceptions=True)

@@ -8,7 +8,6 @@ from qingniao.api.app import create_app
 from qingniao.api.services import Services, Trust
 from qingniao.auth import Passwords
 from qingniao.bus.base import RateLimits
-from qingniao.clock import wall_ms
 from qingniao.runtime.changes import Changes
 from qingniao.runtime.foundation import Foundation
 from qingniao.runtime.furnishing import furnish
@@ -32,7 +31,8 @@ class ApiRoom:
 
     async def open(self) -> None:
         """Furnish what is empty; `first` has the account that was made."""
-        self.first = await furnish(self._base.engines.database, self._passwords, now_ms=wall_ms())
+        engines = self._base.engines
+        self.first = await furnish(engines.database, self._passwords, now_ms=engines.clock())
 
     def app(self) -> Any:
         """The HTTP side as an ASGI application."""
@@ -57,14 +57,14 @@ class ApiRoom:
             conversation_numbers=IdRange(Ids(engines.database), "conversation"),
             passwords=self._passwords,
             signer=engines.signer,
-            clock=wall_ms,
+            clock=engines.clock,
             presence=bus.presence,
             heads=engines.log.heads,
             rename=changes.rename,
             ready=lambda: base.health.state,
             degraded=bus.degraded,
             metrics=base.metrics.render,
-            sign_in_limit=bus.sign_in_limits(wall_ms),
+            sign_in_limit=bus.sign_in_limits(engines.clock),
             visitor_limit=self._per_minute("visitors", config.api.visitors_per_minute),
             upload_limit=self._per_minute("uploads", config.api.uploads_per_minute),
             version=qingniao.__version__,
@@ -78,5 +78,6 @@ class ApiRoom:
         )
 
     def _per_minute(self, name: str, times: int) -> RateLimits:
-        limits = self._base.engines.bus.rate_limits
-        return limits(name, per_s=times / 60, burst=times, clock=wall_ms)
+        engines = self._base.engines
+        limits = engines.bus.rate_limits
+        return limits(name, per_s=times / 60, burst=times, clock=engines.clock)

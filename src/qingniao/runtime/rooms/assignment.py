@@ -2,7 +2,6 @@
 
 from collections.abc import Coroutine, Iterable, Sequence
 
-from qingniao.clock import wall_ms
 from qingniao.metrics import Reading
 from qingniao.runtime.foundation import Foundation
 from qingniao.workers.assignment import Agent, AssignmentWorker
@@ -38,7 +37,7 @@ class AssignmentRoom:
         base, engines, bus = self._base, self._base.engines, self._base.engines.bus
         worker = AssignmentWorker(
             engines.log, bus.fanout, bus.presence, base.pipeline.submit, self._agents,
-            base.index.assigned, wall_ms,
+            base.index.assigned, engines.clock,
         )  # fmt: skip
         return worker.run()
 

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from qingniao.clock import wall_ms
 from qingniao.gateway.ports import GatewayServices
 from qingniao.gateway.server import GatewayServer
 from qingniao.runtime.door import Door
@@ -15,10 +14,10 @@ __all__ = ["open_gateway", "watch_sessions"]
 def open_gateway(base: Foundation, app: Any) -> GatewayServer:
     """The server of the process's port, for WebSockets and for what `app` answers."""
     engines, bus = base.engines, base.engines.bus
-    door = Door(engines.signer, base.users, base.sessions, base.visitors, wall_ms)
+    door = Door(engines.signer, base.users, base.sessions, base.visitors, engines.clock)
     services = GatewayServices(
         log=engines.log, pipeline=base.pipeline, fanout=bus.fanout,
-        presence=bus.presence, authenticate=door.authenticate, clock=wall_ms,
+        presence=bus.presence, authenticate=door.authenticate, clock=engines.clock,
         config=base.config.gateway, wire=base.config.wire, proxies=base.proxies(),
     )  # fmt: skip
     return GatewayServer(services, app)

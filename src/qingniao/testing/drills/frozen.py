@@ -1,0 +1,43 @@
+"""Processes that stand still for longer than anybody waits for them, and go on as if nothing had
+been: what they do then is stale.
+
+Rule: of a role that only one process has at a time, it is that one.
+"""
+
+import asyncio
+from typing import Final
+
+from qingniao.cluster.child import Program
+from qingniao.testing.drills.cluster import DrillCluster
+from qingniao.testing.drills.kinds import Break, Scene
+
+__all__ = ["freeze"]
+
+_LEASES: Final = {"worker:assignment": "assignment"}
+
+
+def freeze(role: str) -> Break:
+    """SIGSTOP to a process of the role, SIGCONT when others have its work."""
+
+    async def breaks(scene: Scene) -> dict[str, float]:
+        cluster = scene.cluster
+        program = await _at_work(cluster, role)
+        cluster.freeze(program)
+        try:
+            await asyncio.sleep(scene.lengths.frozen_s)
+        finally:
+            cluster.thaw(program)
+        await scene.load.everybody()
+        await scene.load.acks(20)
+        return {"frozen_s": scene.lengths.frozen_s}
+
+    return breaks
+
+
+async def _at_work(cluster: DrillCluster, role: str) -> Program:
+    """The one that holds the lease, or the first."""
+    programs = cluster.of(role)
+    if role not in _LEASES:
+        return programs[0]
+    holder = await cluster.holder(_LEASES[role])
+    return next((p for p in programs if f":{p.pid}:" in holder), programs[0])
