@@ -4,6 +4,7 @@ Refuses to know how bytes leave (`client_socket.py`). Rule: everything that it s
 stored, or the reason why the connection ends.
 """
 
+import random
 from collections import deque
 from typing import TYPE_CHECKING, Final
 
@@ -49,6 +50,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Connection"]
 
+_SOON_MS: Final = (1_000, 5_000)
 _log: Final = get_logger("gateway")
 # Looked up once: on the enumeration it would cost as much as the rest of a frame's dispatch.
 _BINARY: Final = WSMsgType.BINARY
@@ -276,7 +278,7 @@ class Connection(ClientSocket):
         # client sends what is unacked again when it is back.
         text = "The server cannot store messages at the moment; yours was not taken."
         self.send(Error(0, 0, Code.STORAGE_FULL, text, True))
-        self.bye(Bye(Close.STORAGE, text, 5_000))
+        self.bye(Bye(Close.STORAGE, text, _soon_ms()))
 
     # Requests that may have to ask a store: one at a time, in order.
 
@@ -298,11 +300,11 @@ class Connection(ClientSocket):
                 await self.hub.requests.answer(self, self._requests.popleft())
         except (StorageError, TimeoutError) as exc:
             _log.error("request_failed", exc=exc)
-            self.bye(Bye(Close.STORAGE, "The server cannot read its store; try again.", 5_000))
+            self.bye(Bye(Close.STORAGE, "The server cannot read its store; try again.", _soon_ms()))
         except Exception as exc:  # a fault of ours: whoever waits for the answer must hear of it
             _log.error("request_broke", exc=exc)
             self.send(Error(0, 0, Code.INTERNAL, "Something went wrong in the server.", True))
-            self.bye(Bye(Close.OVERLOADED, "Something went wrong in the server.", 5_000))
+            self.bye(Bye(Close.OVERLOADED, "Something went wrong in the server.", _soon_ms()))
         finally:
             self._asking = False
             self._requests = None
@@ -313,3 +315,9 @@ class Connection(ClientSocket):
         if not device or not self._inflight or entry_type == EntryType.STATUS:
             return False
         return device == self.session.origin
+
+
+def _soon_ms() -> int:
+    """When to come back after a fault: a store that starts again needs seconds, and not everybody
+    should find it at the same moment."""
+    return random.randint(*_SOON_MS)  # noqa: S311
