@@ -177,8 +177,8 @@ class BusConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     deadline_ms: int = 2_000
     """A server that does not answer for so long is away."""
     claim_ms: int = 10_000
-    """Work whose worker has not been heard of for so long is given to another: for so long a visitor
-    waits for the answer of a worker that died."""
+    """Work whose worker has not been heard of for so long is given to another: for so long a
+    visitor waits for the answer of a worker that died."""
     tries: int = 5
     """Work that was taken over so often is set aside for ten minutes, and logged."""
 
