@@ -1,14 +1,13 @@
 """Real servers for tests: one for a whole test run, or for each of its workers.
 
-Rule: where one cannot be had its tests are skipped with the reason; with `QINGNIAO_REQUIRE_ENGINES`
-set, and in CI, they fail.
+Rule: where one cannot be had its tests say so by `needs.need`.
 """
 
-import os
 from collections.abc import Iterator
 
 import httpx
 import pytest
+from needs import need
 
 from qingniao.errors import StartError
 from qingniao.servers.postgres import PostgresServer, find_postgres
@@ -20,7 +19,7 @@ def postgres() -> Iterator[PostgresServer]:
     try:
         find_postgres()
     except StartError as exc:
-        give_up(str(exc))
+        need(False, str(exc))
     with PostgresServer() as server:
         yield server
 
@@ -43,10 +42,3 @@ def object_store() -> Iterator[str]:
     httpx.put(f"{endpoint}/qingniao", timeout=10).raise_for_status()
     yield endpoint
     server.stop()
-
-
-def give_up(reason: str) -> None:
-    """The engine of this test cannot be had here."""
-    if os.environ.get("QINGNIAO_REQUIRE_ENGINES") or os.environ.get("CI"):
-        pytest.fail(reason)
-    pytest.skip(reason)

@@ -1,10 +1,12 @@
 #!/usr/bin/env bash
-# What the tests need beside Python and Node: a Chromium, strace for failing disks, and the servers of
-# the scaled-out composition (PostgreSQL, Redis, HAProxy). As root on Debian they install themselves;
-# without one of them the tests that need it are skipped, but not in CI.
+# What the tests need beside Python and Node: a Chromium, a C compiler for the load generator, strace
+# for failing disks, faketime for clocks that differ, and the servers of the scaled-out composition
+# (PostgreSQL, Redis, HAProxy). As root on Debian they install themselves; without one of them the
+# tests that need it are skipped, but not in CI (tests/needs.py).
 set -euo pipefail
 missing=()
 command -v chromium >/dev/null || missing+=(chromium fonts-noto-cjk)
+{ command -v cc || command -v gcc; } >/dev/null || missing+=(gcc libc6-dev)
 command -v strace >/dev/null || missing+=(strace)
 compgen -G '/usr/lib/postgresql/*/bin/postgres' >/dev/null || missing+=(postgresql)
 command -v faketime >/dev/null || missing+=(faketime)

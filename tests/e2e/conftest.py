@@ -39,15 +39,6 @@ async def server(start_server: StartServer) -> OwnServer:
     return await start_server()
 
 
-def need(has_it: bool, what: str) -> None:
-    """Skip, loudly, where something of the machine is missing; CI has to have it."""
-    if has_it:
-        return
-    if os.environ.get("CI") == "true":
-        pytest.fail(f"{what}: CI must not skip this")
-    pytest.skip(what)
-
-
 class Ended:
     """What a command left: its exit status and what it printed."""
 

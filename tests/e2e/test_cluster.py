@@ -10,7 +10,7 @@ from pathlib import Path
 import httpx
 import pytest
 from conftest import run_qingniao
-from engines import give_up
+from needs import need, need_root
 
 from qingniao.errors import StartError
 from qingniao.replay.house import Api
@@ -34,9 +34,9 @@ def programs() -> None:
         find_postgres()
         find_haproxy()
     except StartError as exc:
-        give_up(str(exc))
+        need(False, str(exc))
     if not find_program():
-        give_up("There is no Redis here.")
+        need(False, "There is no Redis here.")
 
 
 @pytest.mark.timeout(300)
@@ -120,8 +120,8 @@ async def test_a_cluster_ends_whole_and_goes_on_with_its_data() -> None:
         assert password not in await cluster.log("api1")
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root has to become somebody else")
 async def test_a_folder_closed_to_postgresql_is_told_in_our_words(tmp_path: Path) -> None:
+    need_root("Becoming somebody else, whom the folder is closed to,")
     ended = await run_qingniao("cluster", "--port", "0", "--data", str(tmp_path / "cluster"))
     assert ended.code == 2
     assert "cannot get into" in ended.err and "Run this as another user" in ended.err

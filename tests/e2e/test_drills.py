@@ -4,7 +4,7 @@ import asyncio
 from typing import Any
 
 import pytest
-from engines import give_up
+from needs import need
 
 from qingniao.errors import StartError
 from qingniao.servers.haproxy import find_haproxy
@@ -63,15 +63,15 @@ def _check_programs() -> None:
         find_postgres()
         find_haproxy()
     except StartError as exc:
-        give_up(str(exc))
+        need(False, str(exc))
     if not find_program():
-        give_up("There is no Redis here.")
+        need(False, "There is no Redis here.")
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_nothing_is_lost_repeated_or_given_twice(name: str, verdicts: dict[str, Verdict]) -> None:
     if name not in verdicts:
-        give_up("Clocks are set apart by Debian's package faketime.")
+        need(False, "Clocks are set apart by Debian's package faketime.")
     verdict = verdicts[name]
     assert verdict.violations == [], verdict
     assert (verdict.lost, verdict.repeated, verdict.given_twice) == (0, 0, 0)

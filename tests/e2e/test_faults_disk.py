@@ -4,7 +4,8 @@ import asyncio
 from pathlib import Path
 
 import pytest
-from conftest import StartServer, need
+from conftest import StartServer
+from needs import need, need_root
 
 from qingniao.errors import StartError
 from qingniao.testing.disks import DiskSize, fill_the_disk, fsync_fails, small_disk
@@ -19,7 +20,7 @@ FULL = DiskSize(rounds=1)
 async def test_fsync_errors_are_said_and_lose_nothing(start_server: StartServer) -> None:
     need(
         await asyncio.to_thread(can_inject),
-        "failing calls need strace, and the right to trace",
+        "Failing calls take strace, and the right to trace.",
     )
     outcome = await fsync_fails(start_server, SYNCS)
     assert outcome.violations == []
@@ -29,12 +30,13 @@ async def test_fsync_errors_are_said_and_lose_nothing(start_server: StartServer)
 async def test_full_disk_is_said_and_loses_nothing(
     start_server: StartServer, tmp_path: Path
 ) -> None:
+    need_root("Mounting a small disk")
     try:
         async with small_disk(tmp_path / "disk") as disk:
             outcome = await fill_the_disk(start_server, disk, FULL)
     except StartError as exc:
         if "Mounting" not in str(exc):
             raise
-        pytest.skip(str(exc))
+        need(False, str(exc))
     assert outcome.violations == []
     assert outcome.acked > 0

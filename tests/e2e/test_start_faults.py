@@ -2,7 +2,6 @@
 traceback.
 """
 
-import os
 import shutil
 import socket
 import subprocess
@@ -11,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from conftest import Ended, Furnished, StartServer, run_qingniao
+from needs import need, need_root
 
 from qingniao.replay.house import Api
 
@@ -47,12 +47,13 @@ async def test_a_folder_beneath_a_file(tmp_path: Path) -> None:
 
 @pytest.fixture
 def mounted(tmp_path: Path) -> Iterator[Path]:
-    """A disk of two megabytes of its own; skipped where mounting is not allowed."""
+    """A disk of two megabytes of its own."""
+    need_root("Mounting a small disk")
     disk = tmp_path / "disk"
     disk.mkdir()
     command = ["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(disk)]
-    if os.getuid() != 0 or subprocess.run(command, capture_output=True).returncode != 0:
-        pytest.skip("mounting a small disk needs root")
+    mounting = subprocess.run(command, capture_output=True, text=True)
+    need(mounting.returncode == 0, f"Not even root may mount a small disk here: {mounting.stderr}")
     yield disk
     subprocess.run(["umount", "-l", str(disk)], check=True)
 

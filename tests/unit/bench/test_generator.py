@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from needs import need
 
 ROOT = Path(__file__).parents[3]
 sys.path.insert(0, str(ROOT))
@@ -27,15 +28,12 @@ from bench.native.generator import (  # noqa: E402
 from qingniao.auth import KeyRing, Signer  # noqa: E402
 from qingniao.clock import wall_ms  # noqa: E402
 
-pytestmark = pytest.mark.skipif(
-    not (shutil.which("cc") or shutil.which("gcc")), reason="needs a C compiler"
-)
-
 PAIRS = 20
 
 
 @pytest.fixture(scope="session")
 def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    need(bool(shutil.which("cc") or shutil.which("gcc")), "The generator takes a C compiler.")
     return compiled(tmp_path_factory.mktemp("native"))
 
 

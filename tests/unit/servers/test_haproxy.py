@@ -6,7 +6,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 import pytest
-from engines import give_up
+from needs import need
 
 from qingniao.cluster.child import Program, answers
 from qingniao.errors import StartError
@@ -123,7 +123,7 @@ def there_is_one() -> None:
     try:
         find_haproxy()
     except StartError as exc:
-        give_up(str(exc))
+        need(False, str(exc))
 
 
 @pytest.fixture
