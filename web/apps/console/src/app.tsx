@@ -70,6 +70,7 @@ function Gate(): ReactNode {
   if (user === undefined) {
     return (
       <main className="splash">
+        <h1 className="hidden-text">{t('title')}</h1>
         <Fault error={session.error} retry={() => void session.refetch()} />
       </main>
     );

@@ -43,7 +43,7 @@ export const copy: Copy = {
   retry: 'Try again',
   remove: 'Delete',
   tooLong: (over) => `${plural(over, 'character', 'characters')} too long. Please split it up.`,
-  offline: 'You’re offline. Keep writing: messages go out once you’re back.',
+  offline: 'Connection lost. Keep writing: messages go out once it’s back.',
   retryNow: 'Try now',
   stopped: 'The connection has ended. Please reload the page.',
   banned: 'Chat isn’t available to you at the moment.',

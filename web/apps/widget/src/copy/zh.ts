@@ -38,7 +38,7 @@ export const copy = {
   retry: '重试',
   remove: '删除',
   tooLong: (over: number) => `超出 ${over} 个字，请分开发送`,
-  offline: '网络断开了。您可以继续输入，消息会在恢复后发出。',
+  offline: '连接断开了。您可以继续输入，消息会在恢复后发出。',
   retryNow: '立即重试',
   stopped: '连接已停止，请刷新页面后再试。',
   banned: '暂时无法为您提供在线服务。',
