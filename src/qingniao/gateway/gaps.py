@@ -1,6 +1,7 @@
 """When the bus lost something, or is away: the log is asked what those who are here have missed.
 
-Owns which followed conversations are in doubt; refuses to send anything (that is `Hub.repair`).
+Owns which followed conversations are in doubt; refuses to send anything (that is
+`Following.repair`).
 Rule: while the bus is whole and loses nothing, the log is never asked.
 """
 
@@ -30,6 +31,7 @@ class Gaps:
 
     def __init__(self, hub: "Hub") -> None:
         self._hub = hub
+        self._following = hub.following
         self._noted = asyncio.Event()
         self._doubted: set[int] = set()
         self._doubts_all = False
@@ -57,14 +59,14 @@ class Gaps:
                 self._looks += 1
                 if self._looks % _LISTS_LOOKS == 0:
                     self._hub.inbox.doubt()
-                await self._try(list(self._hub.followers), retell=False)
+                await self._try(list(self._following.followers), retell=False)
                 continue
             self._noted.clear()
             doubted, self._doubted = self._doubted, set()
             everything, self._doubts_all = self._doubts_all, False
             if everything:
                 self._hub.inbox.doubt()
-            followers = self._hub.followers
+            followers = self._following.followers
             await self._try(
                 list(followers) if everything else [c for c in doubted if c in followers],
                 retell=True,
@@ -86,11 +88,14 @@ class Gaps:
             behind = await self._behind(some)
             for first in range(0, len(behind), _MENDED_AT_ONCE):
                 few = behind[first : first + _MENDED_AT_ONCE]
-                await asyncio.gather(*(self._mend(conversation) for conversation in few))
+                followers = ((one, list(self._following.followers.get(one, ()))) for one in few)
+                await asyncio.gather(*(self._following.repair(*follows) for follows in followers))
             if retell:
                 # Whispers are in no log: who is there and who has read what is told anew.
                 for conversation in set(some).difference(behind):
-                    if any(c.session.is_agent for c in self._hub.followers.get(conversation, ())):
+                    if any(
+                        c.session.is_agent for c in self._following.followers.get(conversation, ())
+                    ):
                         await self._hub.standings.tell(conversation)
 
     async def _behind(self, conversations: Sequence[int]) -> list[int]:
@@ -98,14 +103,10 @@ class Gaps:
         self.looked += len(conversations)
         known: dict[int, int] = {}
         for conversation in conversations:
-            for connection in self._hub.followers.get(conversation, ()):
+            for connection in self._following.followers.get(conversation, ()):
                 have = connection.follows[conversation]
                 if have < 0:  # it is reading the log already: once more, and that is all
-                    self._hub.note_news(connection, conversation)
+                    self._following.note_news(connection, conversation)
                 else:
                     known[conversation] = min(have, known.get(conversation, have))
         return list(await self._hub.services.log.advanced(known))
-
-    async def _mend(self, conversation: int) -> None:
-        for connection in list(self._hub.followers.get(conversation, ())):
-            await self._hub.repair(connection, conversation)

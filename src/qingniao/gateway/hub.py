@@ -1,15 +1,13 @@
-"""Who follows what on this node. Owns the connections and delivers what the bus brings.
+"""All connections of this node, and what the bus brings for them. Owns who is connected.
 
-Rule: a connection gets each entry of a conversation it follows once and in order; when the bus
-skipped something, the hub reads it from the log.
+Rule: what has to be remembered of a connection or a conversation is a part's own (`following.py`,
+`people.py`, `inbox.py` and the others); the hub only passes on.
 """
 
 import asyncio
 import random
 from collections.abc import Coroutine, Iterable
 from typing import Any, Final
-
-import msgspec
 
 from qingniao.bus.base import (
     Attendance,
@@ -18,15 +16,14 @@ from qingniao.bus.base import (
     News,
     Published,
     SignOut,
-    Told,
     Touched,
     Whisper,
 )
 from qingniao.chat.ports import ReadMark
-from qingniao.chat.view import AGENTS_ONLY, for_visitor
 from qingniao.gateway.addresses import Addresses
 from qingniao.gateway.client_socket import ClientSocket
 from qingniao.gateway.connection import Connection
+from qingniao.gateway.following import Following
 from qingniao.gateway.gaps import Gaps
 from qingniao.gateway.heart import Heart
 from qingniao.gateway.inbox import Inbox
@@ -39,22 +36,16 @@ from qingniao.gateway.standings import Standings
 from qingniao.gateway.turns import Turns
 from qingniao.log import get_logger
 from qingniao.metrics import Reading
-from qingniao.protocol.codec import MSGPACK, Codec
+from qingniao.protocol.codec import MSGPACK
 from qingniao.protocol.codes import Close
-from qingniao.protocol.frames import Bye, Entry, EntryType, Typing
+from qingniao.protocol.frames import Bye, Typing
 
 __all__ = ["Hub"]
 
 _log: Final = get_logger("gateway")
-_decode_entry: Final = msgspec.msgpack.Decoder(Entry).decode
-_decode_any: Final = msgspec.msgpack.Decoder().decode
-_REPLAY_AT_ONCE: Final = 100
 _BACK_PER_S: Final = 1_000
 """Connections a second that are asked to come back: well below what a start can take."""
 _BYES_AT_ONCE: Final = 500
-_TAKEN_S: Final = 0.02
-"""Between two looks at a reader that is being caught up."""
-_RENDERED_DIFFERENTLY: Final = AGENTS_ONLY | {EntryType.STATUS}
 
 
 class Hub:
@@ -73,14 +64,12 @@ class Hub:
         self.reads = Reads(services.log, services.fanout)
         self.outboxes = Outboxes(services.config)
         self.turns = Turns(services.pipeline, services.wire.credit)
-        self.gaps = Gaps(self)
         self.standings = Standings(self)
-        self.pauses = self.repaired = self.busy = 0
-        self.followers: dict[int, dict[Connection, None]] = {}
-        """Conversation → the connections here that follow it."""
+        self.following = Following(self)
+        self.gaps = Gaps(self)
+        self.pauses = self.busy = 0
         self._tasks: set[asyncio.Task[None]] = set()
         self._corked: list[ClientSocket] = []
-        self._catch_ups = 0
 
     # Coming and going.
 
@@ -127,80 +116,14 @@ class Hub:
         if not task.cancelled() and (exc := task.exception()) is not None:
             _log.error("connection_task_failed", exc=exc)
 
-    # Following.
-
-    async def join(self, connection: Connection, conversation: int, after: int, told: int) -> None:
-        """Send it what comes after `after`, and then whatever is new. It was told where the
-        conversation stood after `told`."""
-        if connection.transport is None:
-            return
-        connection.follows[conversation] = after
-        self.followers.setdefault(conversation, {})[connection] = None
-        # Only then the log: what comes between the two is delivered twice, and not never.
-        await self.services.fanout.follow(conversation)
-        await self._catch_up(connection, conversation)
-        if connection.follows.get(conversation, 0) > told:
-            # It may have changed hands before there was anybody here to be told.
-            await self.standings.tell(conversation)
-
-    async def _catch_up(self, connection: Connection, conversation: int) -> None:
-        """Send what the log has after the last entry sent. Meanwhile deliveries only leave a note:
-        the position is held at an odd negative number of this catching up, and they make it even.
-        """
-        have = connection.follows.get(conversation)
-        if have is None or have < 0:
-            return
-        self._catch_ups += 1
-        quiet, news = 1 - 2 * self._catch_ups, -2 * self._catch_ups
-        while connection.transport is not None:
-            connection.follows[conversation] = quiet
-            frames = await self.services.log.read(conversation, have, _REPLAY_AT_ONCE)
-            position = connection.follows.get(conversation)
-            if position not in (quiet, news):
-                return  # unfollowed meanwhile, or followed anew
-            for frame in frames:
-                # A history may be larger than what may wait for its reader.
-                if connection.unsent > self.outboxes.soft:
-                    await self._taken(connection)
-                    position = connection.follows.get(conversation)
-                    if position not in (quiet, news):
-                        return
-                connection.write_entry(_render(frame, connection))
-            have += len(frames)
-            if len(frames) == _REPLAY_AT_ONCE:
-                await asyncio.sleep(0)  # a long history is not everybody's business
-            elif position == quiet:
-                break
-        if connection.follows.get(conversation) in (quiet, news):
-            connection.follows[conversation] = have
-
-    async def _taken(self, connection: Connection) -> None:
-        """Until it has read most of what waits for it, or is gone: it may take its time, for what
-        it does not ask for waits in the log and not here."""
-        while connection.transport is not None:
-            if connection.unsent <= self.outboxes.soft // 2:
-                return
-            await asyncio.sleep(_TAKEN_S)
-
-    async def repair(self, connection: Connection, conversation: int) -> None:
-        """The bus lost something: send it what the log has."""
-        self.repaired += 1
-        await self._catch_up(connection, conversation)
-        # What was lost may have been a change of hands.
-        await self.standings.tell(conversation)
+    # What connections say.
 
     def leave(self, connection: Connection, conversation: int) -> None:
         """Stop sending it this conversation (0: the inbox)."""
         if conversation == 0:
             self.inbox.leave(connection)
-            return
-        connection.follows.pop(conversation, None)
-        followers = self.followers.get(conversation)
-        if followers is not None:
-            followers.pop(connection, None)
-            if not followers:
-                del self.followers[conversation]
-                self.services.fanout.unfollow(conversation)
+        else:
+            self.following.leave(connection, conversation)
 
     def read(self, connection: Connection, conversation: int, seq: int) -> None:
         """Somebody has seen everything up to `seq`."""
@@ -223,16 +146,11 @@ class Hub:
         """To every connection here that follows it."""
         if type(item) is News:
             self.inbox.touch(item.conversation)
-            followers = self.followers.get(item.conversation)
-            if followers:
-                for connection in list(followers):
-                    self._deliver_news(connection, item)
-                if item.moved:
-                    self.spawn(self.standings.tell(item.conversation))
+            self.following.news(item)
         elif type(item) is Whisper:
             if item.lists:
                 self.inbox.touch(item.conversation)
-            self._deliver_whisper(item)
+            self.following.whisper(item)
         else:
             self._deliver_rare(item)
 
@@ -254,44 +172,6 @@ class Hub:
             if connection.session.agent == change.agent:
                 connection.session.name = change.name
 
-    def _deliver_news(self, connection: Connection, news: News) -> None:
-        conversation = news.conversation
-        have = connection.follows[conversation]
-        if have < 0:
-            self.note_news(connection, conversation)
-            return
-        for told in news.entries:
-            if told.seq <= have:
-                continue
-            if told.seq != have + 1:
-                self.spawn(self.repair(connection, conversation))
-                return
-            have = connection.follows[conversation] = told.seq
-            if not connection.owns(told.device, told.type):
-                connection.write_entry(_render_told(told, connection))
-
-    def note_news(self, connection: Connection, conversation: int) -> None:
-        """It is being caught up: there is more to read; see `_catch_up`."""
-        have = connection.follows[conversation]
-        connection.follows[conversation] = have - have % 2
-
-    def _deliver_whisper(self, whisper: Whisper) -> None:
-        followers = self.followers.get(whisper.conversation)
-        if not followers:
-            return
-        frames: dict[Codec, bytes] = {MSGPACK: whisper.frame}
-        for connection in list(followers):
-            session = connection.session
-            if whisper.audience != "all" and session.is_agent != (whisper.audience == "agents"):
-                continue
-            if whisper.device and whisper.device == session.origin:
-                continue
-            codec = connection.codec
-            frame = frames.get(codec)
-            if frame is None:
-                frame = frames[codec] = codec.encode(_decode_any(whisper.frame))
-            connection.write(frame, droppable=whisper.droppable)
-
     async def close(self, retry_after_ms: int) -> None:
         """Ask everybody to come back later and cancel what is under way."""
         # A herd would meet a server that has just started: the more there are, the longer they
@@ -311,25 +191,9 @@ class Hub:
     def readings(self) -> Iterable[Reading]:
         """For `metrics`."""
         yield "gauge", "connections", "Open WebSockets.", len(self.connections)
-        yield "gauge", "followed", "Conversations followed here.", len(self.followers)
         yield "counter", "credit_waits", "Times reading waited for acks.", self.pauses
         yield "counter", "busy_answers", "Sends answered with `busy`.", self.busy
-        yield "counter", "gaps_repaired", "Gaps in the fan-out read from the log.", self.repaired
+        yield from self.following.readings()
         yield from self.addresses.readings()
         yield from self.outboxes.readings()
         yield from self.turns.readings()
-
-
-def _render(frame: bytes, connection: Connection) -> bytes:
-    """A stored entry frame as this connection may see it."""
-    if not connection.session.is_agent:
-        entry = _decode_entry(frame)
-        if entry.type in _RENDERED_DIFFERENTLY:
-            return connection.codec.encode(for_visitor(entry))
-    return connection.codec.from_stored(frame)
-
-
-def _render_told(told: Told, connection: Connection) -> bytes:
-    if not connection.session.is_agent and told.type in _RENDERED_DIFFERENTLY:
-        return connection.codec.encode(for_visitor(_decode_entry(told.frame)))
-    return connection.codec.from_stored(told.frame)

@@ -5,10 +5,12 @@ most, however many messages there were (bound: `inbox_changes`, policy: tell the
 """
 
 import asyncio
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from qingniao.chat.view import summary
+from qingniao.errors import StorageError
 from qingniao.gateway.ports import GatewayServices
+from qingniao.log import get_logger
 from qingniao.protocol.codec import Codec
 from qingniao.protocol.frames import State
 
@@ -16,6 +18,10 @@ if TYPE_CHECKING:
     from qingniao.gateway.connection import Connection
 
 __all__ = ["Inbox"]
+
+_RETRY_S: Final = 2.0
+
+_log: Final = get_logger("gateway")
 
 
 class Inbox:
@@ -56,11 +62,16 @@ class Inbox:
         while True:
             await asyncio.sleep(self._services.config.inbox_interval_ms / 1000)
             if self._changed or self._missed:
-                await self._tell()
+                changed, self._changed = self._changed, set()
+                missed, self._missed = self._missed, False
+                try:
+                    await self._tell(changed, missed=missed)
+                except (StorageError, TimeoutError) as exc:
+                    _log.warning("inbox_waits", reason=str(exc), conversations=len(changed))
+                    self._missed = True  # what changed is in the lists once they can be read
+                    await asyncio.sleep(_RETRY_S)
 
-    async def _tell(self) -> None:
-        changed, self._changed = self._changed, set()
-        missed, self._missed = self._missed, False
+    async def _tell(self, changed: set[int], *, missed: bool) -> None:
         if missed or len(changed) > self._services.config.inbox_changes:
             frames = [State(0, {"reload": True})]
         else:

@@ -85,7 +85,7 @@ class Requests:
         if any(conversation == 0 for conversation, _ in hello.cursors):
             await hub.inbox.join(connection)
         for conversation, fields in standings:
-            await hub.join(connection, conversation, fields["from"] - 1, fields["last"])
+            await hub.following.join(connection, conversation, fields["from"] - 1, fields["last"])
             if fields["status"] == "waiting" and not who.agent:
                 self._services.fanout.publish(Returned(conversation))
 
@@ -125,7 +125,7 @@ class Requests:
             return
         fields = await self._standing(connection, head, after)
         connection.send(State(conversation, fields))
-        await self._hub.join(connection, conversation, fields["from"] - 1, fields["last"])
+        await self._hub.following.join(connection, conversation, fields["from"] - 1, fields["last"])
 
     async def _history(self, connection: "Connection", frame: History) -> None:
         limit = min(max(frame.limit, 1), _PAGE_MAX)

@@ -43,7 +43,7 @@ class Standings:
         if head is None:
             return
         online = bool(await services.presence.online((f"v:{head.visitor}",)))
-        for connection in list(self._hub.followers.get(conversation, ())):
+        for connection in list(self._hub.following.followers.get(conversation, ())):
             is_agent = connection.session.is_agent
             fields = standing(head, agent=is_agent)
             if is_agent:

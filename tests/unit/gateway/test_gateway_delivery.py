@@ -237,7 +237,7 @@ async def test_unfollowed_conversation_is_silent(house: GatewayHouse) -> None:
     await agent.settled()
     await said(visitor, 2)
     assert await agent.settled() == []
-    assert 7 in house.hub.followers, "the visitor still follows"
+    assert 7 in house.hub.following.followers, "the visitor still follows"
 
 
 async def test_both_sides_resume_after_a_drop_without_loss_or_repeat(house: GatewayHouse) -> None:
@@ -289,7 +289,7 @@ async def test_what_the_fanout_lost_is_read_from_the_log(build_house: Any, codec
     await said(visitor, 12)
     for seq in range(2, 13):
         assert (await agent.next(Entry)).seq == seq
-    assert house.hub.repaired == 2, "the visitor's side noticed as well"
+    assert house.hub.following.repaired == 2, "the visitor's side noticed as well"
     assert entries(await agent.settled()) == []
 
 

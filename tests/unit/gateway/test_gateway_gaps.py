@@ -11,6 +11,7 @@ from gateway_house import GatewayHouse, LosingFanout, until
 
 from qingniao.bus.base import Gap, News, Touched
 from qingniao.chat.intake import Message
+from qingniao.errors import StorageError
 from qingniao.protocol.frames import Entry, EntryType, Follow, Send, State
 
 pytestmark = pytest.mark.usefixtures("looks_often")
@@ -139,3 +140,29 @@ async def test_the_last_to_leave_unfollows(cut_house: GatewayHouse) -> None:
     assert 7 in fanout.followed
     await agent.close()
     await until(lambda: not fanout.followed)
+
+
+async def test_a_repair_that_cannot_read_the_log_is_done_when_it_can(
+    cut_house: GatewayHouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    visitor = await cut_house.greet("v:7")
+    fanout: Any = cut_house.fanout
+    fanout.loses = lambda item: type(item) is News
+    await cut_house.pipeline.submit(message(7, 1))
+    fanout.loses = lambda _: False
+    log: Any = cut_house.hub.services.log
+    read, failures = log.read, 0
+
+    async def read_or_fail(*args: Any) -> Any:
+        nonlocal failures
+        if failures < 2:
+            failures += 1
+            raise StorageError("the database is away")
+        return await read(*args)
+
+    monkeypatch.setattr(log, "read", read_or_fail)
+    await cut_house.pipeline.submit(message(7, 2))
+    assert [(await visitor.next(Entry)).seq for _ in range(2)] == [1, 2]
+    assert failures == 2
+    await cut_house.pipeline.submit(message(7, 3))
+    assert (await visitor.next(Entry)).seq == 3

@@ -2,8 +2,10 @@
 
 from typing import Any
 
+import pytest
 from gateway_house import JSON, GatewayHouse, Raw
 
+from qingniao.errors import StorageError
 from qingniao.protocol.frames import (
     Ack,
     EntryType,
@@ -81,3 +83,22 @@ async def test_without_followers_nothing_is_remembered(house: GatewayHouse) -> N
     await says(house, 8)
     assert [f for f in await agent.settled() if isinstance(f, State)] == []
     assert not house.hub.inbox._changed
+
+
+async def test_lists_are_told_again_after_a_log_that_could_not_be_read(
+    house: GatewayHouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("qingniao.gateway.inbox._RETRY_S", 0.05)
+    agent = await inbox(house)
+    log: Any = house.hub.services.log
+    heads = log.heads
+
+    async def fails(*_: Any) -> Any:
+        monkeypatch.setattr(log, "heads", heads)
+        raise StorageError("the database is away")
+
+    monkeypatch.setattr(log, "heads", fails)
+    visitor = await says(house, 7)
+    assert await agent.next(State, lambda state: state.fields.get("reload"))
+    await visitor.say(Send(7, 2, EntryType.TEXT, "退货"))
+    assert await agent.next(State, lambda state: state.fields.get("preview") == "退货")

@@ -169,7 +169,7 @@ async def test_reader_that_never_reads_again_is_cut(
     await fill(house, "slow", 10**9)
     await until(lambda: not house.hub.connections)
     assert not house.presence.is_here("v:visitor-7")
-    assert 7 not in house.hub.followers
+    assert 7 not in house.hub.following.followers
 
 
 async def test_goodbye_to_a_reader_that_never_reads_is_cut_too(
