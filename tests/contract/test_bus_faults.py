@@ -411,15 +411,41 @@ async def test_what_waits_for_another_worker_is_given_back_at_the_end(
     assert await a.queue.take("ai") == [1]
     taking = asyncio.create_task(b.queue.take("ai"))
     a.queue.put("ai", 1)
-    await until(
-        lambda: any(queue._blocked for queue in b.queue._roles.values()), within_s=RECOVERS_S
-    )
+    await until(lambda: _blocked(b) == {1}, within_s=RECOVERS_S)
     taking.cancel()
     await asyncio.gather(taking, return_exceptions=True)
     await b.close()
     a.queue.done("ai", 1)
     async with asyncio.timeout(RECOVERS_S):
         assert await c.queue.take("ai") == [1]
+
+
+async def test_a_reply_that_nobody_expected_does_not_end_the_looking(
+    redis_standalone: RedisServers, stack: AsyncExitStack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    join = processes(redis_standalone, stack, claim_ms=60_000)
+    a, b = await join(), await join()
+    for conversation in (1, 2):
+        a.queue.put("ai", conversation)
+        assert await a.queue.take("ai") == [conversation]
+    taking = asyncio.create_task(b.queue.take("ai"))
+    a.queue.put("ai", 1)
+    await until(lambda: _blocked(b) == {1}, within_s=RECOVERS_S)
+    failed = asyncio.Event()
+
+    async def fails(*_: object) -> dict[int, int]:
+        failed.set()
+        raise ValueError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(b.queue.streams, "verdicts", fails)
+        async with asyncio.timeout(RECOVERS_S):
+            await failed.wait()
+    a.queue.put("ai", 2)
+    await until(lambda: 2 in _blocked(b), within_s=RECOVERS_S)
+    a.queue.done("ai", 2)
+    async with asyncio.timeout(RECOVERS_S):
+        assert await taking == [2]
 
 
 async def test_a_full_redis_is_not_asked_without_end(
@@ -528,6 +554,11 @@ async def test_more_than_the_bound_is_left_out_and_said(
     assert len(a.fanout._unsent) <= 1_001, "more than can be named is remembered"
     a.servers.look()
     await until(lambda: ear.covers(100), within_s=RECOVERS_S)
+
+
+def _blocked(bus: RedisBus) -> set[int]:
+    """What has to wait here until another process is done with it."""
+    return {conversation for queue in bus.queue._roles.values() for conversation in queue._blocked}
 
 
 def _vanish(bus: RedisBus) -> None:

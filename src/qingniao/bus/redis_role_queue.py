@@ -13,9 +13,11 @@ from typing import Any, Final
 
 from qingniao.bus.redis_link import BusAway, Word
 from qingniao.bus.redis_streams import WorkStreams
+from qingniao.log import get_logger
 
 __all__ = ["RoleQueue"]
 
+_log: Final = get_logger("bus")
 _BUSY_ELSEWHERE_S: Final = 0.2
 
 
@@ -177,6 +179,8 @@ class RoleQueue:
                 except asyncio.CancelledError:
                     self._blocked |= blocked  # for `close`
                     raise
+                except Exception as exc:  # a reply that nobody expected: the looking goes on
+                    _log.error("work_look_failed", exc=exc, role=self.role)
 
     async def _keep(self) -> None:
         """What is here does not look abandoned as long as this process lives."""
