@@ -448,6 +448,38 @@ async def test_a_reply_that_nobody_expected_does_not_end_the_looking(
         assert await taking == [2]
 
 
+async def test_news_of_what_somebody_is_at_does_not_pile_up(
+    redis_standalone: RedisServers, stack: AsyncExitStack
+) -> None:
+    """Neither with the one who has it nor with another who is idle."""
+    join = processes(redis_standalone, stack, claim_ms=60_000)
+    a, b = await join(), await join()
+    stream = a.queue.streams.stream("ai", 1)
+
+    async def entries() -> int:
+        return int(await a.servers.ask(stream, "XLEN", stream))
+
+    a.queue.put("ai", 1)
+    assert await a.queue.take("ai") == [1]
+    for process in (a, b):
+        before = await entries()
+        for _ in range(10):
+            taking = asyncio.create_task(process.queue.take("ai"))
+            a.queue.put("ai", 1)
+            await asyncio.sleep(0.1)  # for it to be read: then the next is not left out
+            taking.cancel()
+            await asyncio.gather(taking, return_exceptions=True)
+        assert await entries() <= before + (process is b)
+    a.queue.done("ai", 1)
+    async with asyncio.timeout(RECOVERS_S):
+        assert await b.queue.take("ai") == [1]
+    b.queue.done("ai", 1)
+    await until(lambda: not b.queue._roles["ai"].held)
+    async with asyncio.timeout(RECOVERS_S):
+        while await entries():
+            await asyncio.sleep(0.05)
+
+
 async def test_a_full_redis_is_not_asked_without_end(
     redis_standalone: RedisServers, stack: AsyncExitStack
 ) -> None:

@@ -116,8 +116,11 @@ class RoleQueue:
                 self.streams.skipped += 1
                 self.streams.acknowledge(self.role, shard, conversation, [entry])
                 continue
-            where = self.held if verdict else self._blocked
-            where.setdefault(conversation, []).append((shard, entry))
+            behind = (self.held if verdict else self._blocked).setdefault(conversation, [])
+            if behind:  # one stands for all of its news until it is done
+                self.streams.forget(self.role, shard, entry)
+            else:
+                behind.append((shard, entry))
             if verdict:
                 self._offer(conversation)
 
