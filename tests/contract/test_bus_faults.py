@@ -14,6 +14,7 @@ from gateway_house import until
 
 from qingniao.bus.base import Gap, Moved, News, Released, Told, Whisper
 from qingniao.bus.redis import RedisBus
+from qingniao.bus.redis_link import command
 from qingniao.bus.redis_servers import slot_of
 from qingniao.clock import wall_ms
 from qingniao.servers.redis import Cluster, RedisServers, Sentinels
@@ -287,6 +288,34 @@ async def test_slots_move_while_they_are_followed(cluster: Cluster, stack: Async
     await until(lambda: ear.has(Released("flow", "2")))
     await works(a, b, 5)
     await works(a, b, 9)
+
+
+@pytest.mark.parametrize("names", ["ip", "unknown-endpoint"])
+async def test_a_slot_on_its_way_is_asked_where_it_goes(
+    cluster: Cluster, stack: AsyncExitStack, names: str
+) -> None:
+    """Also by servers that say only the port of the other."""
+    a = await processes(cluster, stack)()
+    key = b"%b:k" % a.fanout._prefix
+    slot = slot_of(key)
+    source = await run(cluster.owner_of, key.decode())
+    target = next(node for node in await run(lambda: cluster.primaries) if node is not source)
+    setting = ("CONFIG", "SET", "cluster-preferred-endpoint-type")
+    try:
+        for node in cluster.nodes:
+            assert await run(node.ask, *setting, names) == b"OK"
+        ids = [await run(cluster.id_of, node) for node in (source, target)]
+        await run(target.ask, "CLUSTER", "SETSLOT", slot, "IMPORTING", ids[0])
+        await run(source.ask, "CLUSTER", "SETSLOT", slot, "MIGRATING", ids[1])
+        assert await a.servers.ask(key, "SADD", key, "asked") == 1
+        a.fanout.outgoing.offer(slot, command("SADD", key, "offered"), droppable=False)
+        await a.fanout.outgoing.flushed(RECOVERS_S)
+        await run(cluster.move_slots, [slot], target)
+        assert await run(target.ask, "SCARD", key) == 2
+    finally:
+        for node in cluster.nodes:
+            await run(node.ask, *setting, "ip")
+        await run(cluster.move_slots, [slot], source)
 
 
 async def test_a_server_without_a_channel_left_is_still_heard(
