@@ -68,17 +68,19 @@ class Supervisor:
     async def replace(self, old: Child, new: Child) -> None:
         """Start the new one, then end the old one: the work is never without a worker. Raises
         `StartError`; then the old one stays."""
+        stage = next(stage for stage in self._stages if old in stage)
+        # Both, from the first moment to the last: `stop` may come in the middle of this.
+        stage.insert(stage.index(old), new)
         try:
             await new.start()
         except StartError:
             await new.stop(0)
+            stage.remove(new)
             raise
         self._keep(new)
-        for stage in self._stages:
-            if old in stage:
-                stage[stage.index(old)] = new
         await self._release(old)
         await old.stop(_STOP_S)
+        stage.remove(old)
         self._changed()
 
     async def stop(self) -> None:

@@ -114,6 +114,20 @@ async def test_a_replacement_that_does_not_start_leaves_the_old_one(made: Made) 
     assert made.supervisor.children == [old] and is_alive(old.pid)
 
 
+async def test_an_end_in_the_middle_of_a_replacement_ends_both(made: Made) -> None:
+    old, new = made.program("one"), made.program("one", "import time; time.sleep(60)")
+    await made.supervisor.start([old])
+    replacing = asyncio.create_task(made.supervisor.replace(old, new))
+    async with asyncio.timeout(20):
+        while not new.pid:
+            await asyncio.sleep(0.01)
+    pids = old.pid, new.pid
+    replacing.cancel()
+    await asyncio.gather(replacing, return_exceptions=True)
+    await made.supervisor.stop()
+    assert not any(map(is_alive, pids))
+
+
 async def test_stop_ends_all_also_one_that_stands_still_or_does_not_listen(made: Made) -> None:
     deaf = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN)\n" + READY
     programs = [made.program("one"), made.program("frozen"), made.program("deaf", deaf)]
