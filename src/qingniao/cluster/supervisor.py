@@ -122,7 +122,7 @@ class Supervisor:
                 await asyncio.sleep(wait_s)
                 try:
                     await child.start()
-                except StartError as exc:
+                except Exception as exc:  # whatever is in the way, such as a full disk
                     how = f"does not start ({exc})"
                 else:
                     break
