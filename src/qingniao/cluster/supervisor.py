@@ -30,7 +30,7 @@ class Supervisor:
         self._say = say
         self._changed = changed
         self._stages: list[list[Child]] = []
-        self._keepers: dict[str, asyncio.Task[None]] = {}
+        self._keepers: dict[Child, asyncio.Task[None]] = {}
 
     @property
     def children(self) -> list[Child]:
@@ -99,10 +99,10 @@ class Supervisor:
         self._stages.clear()
 
     def _keep(self, child: Child) -> None:
-        self._keepers[_key(child)] = asyncio.create_task(self._run(child))
+        self._keepers[child] = asyncio.create_task(self._run(child))
 
     async def _release(self, child: Child) -> None:
-        keeper = self._keepers.pop(_key(child), None)
+        keeper = self._keepers.pop(child, None)
         if keeper is not None:
             keeper.cancel()
             await asyncio.gather(keeper, return_exceptions=True)
@@ -128,7 +128,3 @@ class Supervisor:
                     break
             self._changed()
             self._say(f"{child.name} runs again as process {child.pid}")
-
-
-def _key(child: Child) -> str:
-    return f"{child.name} {id(child)}"
