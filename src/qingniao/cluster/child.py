@@ -170,11 +170,11 @@ class Program:
             self._reader = None
 
 
-async def answers(port: int) -> bool:
+async def answers(port: int, host: str = "127.0.0.1") -> bool:
     """Does somebody take connections at this port of ours?"""
     try:
         async with asyncio.timeout(1):
-            _, writer = await asyncio.open_connection("127.0.0.1", port)
+            _, writer = await asyncio.open_connection(host, port)
             writer.close()
             await writer.wait_closed()
     except (OSError, TimeoutError):
