@@ -17,7 +17,7 @@ from qingniao.bus.redis import RedisBus
 from qingniao.bus.redis_link import command
 from qingniao.bus.redis_servers import slot_of
 from qingniao.clock import wall_ms
-from qingniao.servers.redis import Cluster, RedisServers, Sentinels
+from qingniao.servers.redis_arrangements import Cluster, RedisServers, Sentinels
 
 pytestmark = pytest.mark.timeout(120)
 RECOVERS_S = 30.0

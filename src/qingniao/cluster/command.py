@@ -25,7 +25,8 @@ from qingniao.cluster.supervisor import Supervisor
 from qingniao.errors import StartError
 from qingniao.servers import haproxy
 from qingniao.servers.postgres import find_postgres
-from qingniao.servers.redis import Cluster, RedisServers, Standalone, find_program
+from qingniao.servers.redis import find_program
+from qingniao.servers.redis_arrangements import Cluster, RedisServers, Standalone
 
 __all__ = ["ClusterOptions", "run"]
 
