@@ -9,6 +9,7 @@ import fcntl
 import json
 import os
 import re
+import secrets
 import shutil
 import signal
 from collections.abc import Iterator
@@ -123,7 +124,8 @@ class _Cluster:
 
     async def _open_redis(self) -> RedisServers:
         kind = Cluster if self._options.size.redis == "cluster" else Standalone
-        self._redis = redis = kind()
+        # On this machine too it carries what people write: other accounts have no business there.
+        self._redis = redis = kind(password=secrets.token_urlsafe(24))
         await asyncio.to_thread(redis.start)
         names = (
             ["redis"] if len(redis.nodes) == 1 else [f"redis{n}" for n in _upto(len(redis.nodes))]

@@ -44,10 +44,16 @@ class Node:
     """One server process on a port of its own. Keeps nothing on disk but a cluster's map."""
 
     def __init__(
-        self, program: str, folder: Path, *options: str, is_sentinel: bool = False
+        self,
+        program: str,
+        folder: Path,
+        *options: str,
+        is_sentinel: bool = False,
+        password: str = "",
     ) -> None:
+        """`password` is asked of whoever comes; "" lets everybody in."""
         self.port = free_port()
-        self.url = f"redis://{LOOPBACK}:{self.port}"
+        self._password = password
         self._program = program
         self._folder = folder / str(self.port)
         self._options = options
@@ -57,12 +63,16 @@ class Node:
     def start(self) -> None:
         """Start it (again), empty, and wait until it answers. Raises `StartError`."""
         self._folder.mkdir(parents=True, exist_ok=True)
-        command = [self._program]
+        file = self._folder / "given.conf"
+        command = [self._program, str(file)]
         if self._is_sentinel:
-            file = self._folder / "sentinel.conf"
             file.touch()
-            command += [str(file), "--sentinel"]
+            command += ["--sentinel"]
         else:
+            # Not on the command line, which everybody on this machine can read.
+            file.touch(mode=0o600)
+            word = self._password
+            file.write_text(f"requirepass {word}\nmasterauth {word}\n" if word else "")
             command += ["--save", "", "--appendonly", "no", "--repl-diskless-sync-delay", "0"]
         log = self._folder / "log"
         command += [
@@ -86,19 +96,22 @@ class Node:
     def ask(self, *words: str | int | bytes, deadline_s: float = 5.0) -> Any:
         """One command over a connection of its own; `None` if nobody answers in time. Errors of
         the server are returned, as `hiredis.ReplyError`."""
-        data = b"*%d\r\n" % len(words)
-        for word in words:
-            part = word if isinstance(word, bytes) else str(word).encode()
-            data += b"$%d\r\n%b\r\n" % (len(part), part)
+        data = _command(*words)
+        due = 1
+        if self._password:
+            data = _command("AUTH", self._password) + data
+            due = 2
         reader = hiredis.Reader()
+        reply: Any = None
         try:
             with socket.create_connection((LOOPBACK, self.port), deadline_s) as link:
                 link.settimeout(deadline_s)
                 link.sendall(data)
-                while (reply := reader.gets()) is False:
-                    if not (chunk := link.recv(65_536)):
-                        return None
-                    reader.feed(chunk)
+                for _ in range(due):
+                    while (reply := reader.gets()) is False:
+                        if not (chunk := link.recv(65_536)):
+                            return None
+                        reader.feed(chunk)
         except OSError:
             return None
         return reply
@@ -144,6 +157,11 @@ class Node:
         said = self.ask("INFO", section, deadline_s=1.0)
         lines = said.decode().splitlines() if isinstance(said, bytes) else []
         return dict(line.split(":", 1) for line in lines if ":" in line)
+
+
+def _command(*words: str | int | bytes) -> bytes:
+    packed: bytes = hiredis.pack_command(words)  # type: ignore[arg-type]  # its stub: of one word
+    return packed
 
 
 def until(claim: Callable[[], object], within_s: float, otherwise: str) -> None:

@@ -25,8 +25,10 @@ _MASTER: Final = "qingniao"
 class RedisServers(ABC):
     """What the three arrangements have in common: `with Standalone(program) as servers: …`."""
 
-    def __init__(self, program: str = "") -> None:
+    def __init__(self, program: str = "", *, password: str = "") -> None:
+        """`password` is what they ask for; "" lets everybody in. Raises `StartError`."""
         self.program = program or find_program()
+        self.password = password
         if not self.program:
             raise StartError("Neither redis-server nor valkey-server is installed.")
         self._folder = Path(tempfile.mkdtemp(prefix="qingniao-redis-"))
@@ -46,7 +48,11 @@ class RedisServers(ABC):
     @property
     @abstractmethod
     def url(self) -> str:
-        """For `bus.url`."""
+        """For `bus.url`, with the password."""
+
+    def _url(self, *nodes: Node) -> str:
+        who = f":{self.password}@" if self.password else ""
+        return f"redis://{who}" + ",".join(f"{LOOPBACK}:{node.port}" for node in nodes)
 
     @abstractmethod
     def start(self) -> None:
@@ -89,15 +95,15 @@ class RedisServers(ABC):
 class Standalone(RedisServers):
     """One server."""
 
-    def __init__(self, program: str = "") -> None:
-        super().__init__(program)
-        self.node = Node(self.program, self._folder)
+    def __init__(self, program: str = "", *, password: str = "") -> None:
+        super().__init__(program, password=password)
+        self.node = Node(self.program, self._folder, password=password)
         self.nodes = [self.node]
 
     @property
     def url(self) -> str:
         """For `bus.url`."""
-        return self.node.url
+        return self._url(self.node)
 
     def start(self) -> None:
         """Start it."""
@@ -111,16 +117,16 @@ class Standalone(RedisServers):
 class Sentinels(RedisServers):
     """A primary with a replica, and three sentinels that watch them."""
 
-    def __init__(self, program: str = "") -> None:
-        super().__init__(program)
-        self._data = [Node(self.program, self._folder) for _ in range(2)]
+    def __init__(self, program: str = "", *, password: str = "") -> None:
+        super().__init__(program, password=password)
+        self._data = [Node(self.program, self._folder, password=password) for _ in range(2)]
         self._watchers = [Node(self.program, self._folder, is_sentinel=True) for _ in range(3)]
         self.nodes = [*self._data, *self._watchers]
 
     @property
     def url(self) -> str:
         """For `bus.url`: the sentinels."""
-        return "redis://" + ",".join(f"{LOOPBACK}:{node.port}" for node in self._watchers)
+        return self._url(*self._watchers)
 
     @property
     def primary(self) -> Node:
@@ -140,7 +146,13 @@ class Sentinels(RedisServers):
         for watcher in self._watchers:
             watcher.start()
             watcher.ask("SENTINEL", "MONITOR", _MASTER, LOOPBACK, first.port, 2)
-            for key, value in (("down-after-milliseconds", 1_000), ("failover-timeout", 3_000)):
+            settings: list[tuple[str, str | int]] = [
+                ("down-after-milliseconds", 1_000),
+                ("failover-timeout", 3_000),
+            ]
+            # The sentinels themselves are open: they know nothing but where the others are.
+            settings += [("auth-pass", self.password)] if self.password else []
+            for key, value in settings:
                 watcher.ask("SENTINEL", "SET", _MASTER, key, value)
         self.wait()
 
@@ -182,15 +194,15 @@ class Sentinels(RedisServers):
 class Cluster(RedisServers):
     """Three primaries, each with a replica."""
 
-    def __init__(self, program: str = "") -> None:
-        super().__init__(program)
+    def __init__(self, program: str = "", *, password: str = "") -> None:
+        super().__init__(program, password=password)
         self._bus_ports = [free_port() for _ in range(6)]
         self.nodes = [
             Node(
                 self.program, self._folder, "--cluster-enabled", "yes",
                 "--cluster-port", str(port), "--cluster-node-timeout", "1000",
                 "--cluster-replica-validity-factor", "0",
-                "--cluster-allow-replica-migration", "no",
+                "--cluster-allow-replica-migration", "no", password=password,
             )
             for port in self._bus_ports
         ]  # fmt: skip
@@ -198,7 +210,7 @@ class Cluster(RedisServers):
     @property
     def url(self) -> str:
         """For `bus.url`: three of the six."""
-        return "redis://" + ",".join(f"{LOOPBACK}:{node.port}" for node in self.nodes[:3])
+        return self._url(*self.nodes[:3])
 
     def start(self) -> None:
         """Start the six and join them."""
@@ -301,6 +313,7 @@ class Cluster(RedisServers):
             target.ask("CLUSTER", "SETSLOT", slot, "IMPORTING", self.id_of(source))
             source.ask("CLUSTER", "SETSLOT", slot, "MIGRATING", self.id_of(target))
             while keys := source.ask("CLUSTER", "GETKEYSINSLOT", slot, 100):
-                source.ask("MIGRATE", LOOPBACK, target.port, "", 0, 5_000, "KEYS", *keys)
+                who = ("AUTH", self.password) if self.password else ()
+                source.ask("MIGRATE", LOOPBACK, target.port, "", 0, 5_000, *who, "KEYS", *keys)
             for node in (target, source, *self.primaries):
                 node.ask("CLUSTER", "SETSLOT", slot, "NODE", self.id_of(target))
