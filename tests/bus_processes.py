@@ -21,7 +21,7 @@ from qingniao.bus.memory import (
 )
 from qingniao.bus.redis import RedisBus
 from qingniao.config import BusConfig
-from qingniao.servers.redis import RedisServers
+from qingniao.servers.redis_arrangements import RedisServers
 
 _installations = count()
 

@@ -9,21 +9,18 @@ import pytest
 from needs import need
 
 from qingniao.errors import StartError
-from qingniao.servers.redis import (
-    Cluster,
-    RedisServers,
-    Sentinels,
-    Standalone,
-    find_program,
-)
+from qingniao.servers.redis import find_program
+from qingniao.servers.redis_arrangements import Cluster, RedisServers, Sentinels, Standalone
 
 
-def _served(kind: type[RedisServers], engine: str = "") -> Iterator[RedisServers]:
+def _served(
+    kind: type[RedisServers], engine: str = "", password: str = ""
+) -> Iterator[RedisServers]:
     program = find_program(engine)
     try:
         if not program:
             raise StartError(f"There is no {engine or 'redis'}-server.")
-        servers = kind(program)
+        servers = kind(program, password=password)
     except StartError as exc:
         need(False, str(exc))
     with servers:
@@ -37,7 +34,8 @@ def redis_standalone() -> Iterator[RedisServers]:
 
 @pytest.fixture(scope="session")
 def redis_sentinels() -> Iterator[RedisServers]:
-    yield from _served(Sentinels)
+    """Open themselves; those that they watch ask for a password, as is usual."""
+    yield from _served(Sentinels, password="watched")
 
 
 @pytest.fixture(scope="session")
@@ -47,5 +45,5 @@ def redis_cluster() -> Iterator[RedisServers]:
 
 @pytest.fixture(scope="session")
 def redis_valkey() -> Iterator[RedisServers]:
-    """A cluster of Valkey's own, whatever else is installed."""
-    yield from _served(Cluster, "valkey")
+    """A cluster of Valkey's own, whatever else is installed, and with a password."""
+    yield from _served(Cluster, "valkey", password="known")

@@ -139,7 +139,7 @@ class Outgoing:
             return
         said = str(error)
         if said.startswith("ASK "):
-            link = self._servers.link_at(said)
+            link = self._servers.link_at(said, item.slot)
             if link is not None:
                 link.send(_ASKING + item.data, 2, _Replies(self, [None, item]).take)
                 return

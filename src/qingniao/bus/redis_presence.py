@@ -208,10 +208,13 @@ class RedisPresence:
         self._outgoing.flush()
         everybody: list[Any] = [_MARK, *self._here.all_here()]
         chunks = [everybody[i : i + _AT_ONCE] for i in range(0, len(everybody), _AT_ONCE)]
-        commands = [command("DEL", self._set)]
+        # In one step: who asks in the middle must not find half of them gone.
+        commands = [command("MULTI"), command("DEL", self._set)]
         commands += [command("SADD", self._set, *chunk) for chunk in chunks]
-        commands.append(command("PEXPIRE", self._set, _KEPT_MS))
-        await self._servers.ask_all(self._set, commands)
+        commands += [command("PEXPIRE", self._set, _KEPT_MS), command("EXEC")]
+        *_, done = await self._servers.ask_all(self._set, commands)
+        if isinstance(done, RedisError):
+            raise BusAway(str(done))
 
     def readings(self) -> Iterable[Reading]:
         """For `metrics`."""

@@ -13,9 +13,11 @@ from typing import Any, Final
 
 from qingniao.bus.redis_link import BusAway, Word
 from qingniao.bus.redis_streams import WorkStreams
+from qingniao.log import get_logger
 
 __all__ = ["RoleQueue"]
 
+_log: Final = get_logger("bus")
 _BUSY_ELSEWHERE_S: Final = 0.2
 
 
@@ -114,8 +116,11 @@ class RoleQueue:
                 self.streams.skipped += 1
                 self.streams.acknowledge(self.role, shard, conversation, [entry])
                 continue
-            where = self.held if verdict else self._blocked
-            where.setdefault(conversation, []).append((shard, entry))
+            behind = (self.held if verdict else self._blocked).setdefault(conversation, [])
+            if behind:  # one stands for all of its news until it is done
+                self.streams.forget(self.role, shard, entry)
+            else:
+                behind.append((shard, entry))
             if verdict:
                 self._offer(conversation)
 
@@ -177,6 +182,8 @@ class RoleQueue:
                 except asyncio.CancelledError:
                     self._blocked |= blocked  # for `close`
                     raise
+                except Exception as exc:  # a reply that nobody expected: the looking goes on
+                    _log.error("work_look_failed", exc=exc, role=self.role)
 
     async def _keep(self) -> None:
         """What is here does not look abandoned as long as this process lives."""

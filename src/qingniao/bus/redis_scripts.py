@@ -76,12 +76,12 @@ return 1
 BEAT: Final = """
 local t = redis.call('TIME')
 local now = t[1] * 1000 + math.floor(t[2] / 1000)
-if ARGV[1] ~= '' then redis.call('ZADD', KEYS[1], now, ARGV[1]) end
+redis.call('ZADD', KEYS[1], now, ARGV[1])
 redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now - ARGV[2])
 redis.call('PEXPIRE', KEYS[1], ARGV[2])
 return redis.call('ZRANGE', KEYS[1], 0, -1)
 """
-"""(sorted set; who or "", ms without a beat to be gone) → who is there"""
+"""(sorted set; who, ms without a beat to be gone) → who is there"""
 
 GCRA: Final = """
 local t = redis.call('TIME')

@@ -91,10 +91,16 @@ class RedisServers:
         """All that are up."""
         return [link for link in self._links.values() if link.is_up]
 
-    def link_at(self, said: str) -> Link | None:
-        """A link to the place that a server named in `ASK <slot> <place>`."""
-        host, _, port = said.split(" ")[-1].rpartition(":")
-        return self._link_to((host, int(port)))
+    def link_at(self, said: str, slot: int) -> Link | None:
+        """A link to the place that the slot's server named in `ASK <slot> <place>`."""
+        place = self._place(said, slot)
+        return self._link_to(place) if place is not None else None
+
+    def _place(self, said: str, slot: int) -> Address | None:
+        """Where the slot's server sends us: without a host, to another port of the same one."""
+        host, _, port = said.rpartition(" ")[2].rpartition(":")
+        asked = self.address_of(slot)
+        return (host or asked[0], int(port)) if asked is not None and port.isdecimal() else None
 
     def listen(self, changed: Callable[[], None]) -> None:
         """Call `changed` when a link has come or gone or slots have moved."""
@@ -110,14 +116,13 @@ class RedisServers:
 
     def heed(self, error: Any, slot: int) -> bool:
         """A server has refused a command: does it make sense to send it again, in a moment?"""
-        word, _, rest = str(error).partition(" ")
+        said = str(error)
+        word, _, _ = said.partition(" ")
         if word == "MOVED":
             self.moves += 1
-            place = rest.split(" ")[-1]
-            host, _, port = place.rpartition(":")
-            old = self.address_of(slot)
-            if old is not None and port.isdecimal() and len(self._table) == SLOTS:
-                self._table[slot] = (host or old[0], int(port))
+            place = self._place(said, slot)
+            if place is not None and len(self._table) == SLOTS:
+                self._table[slot] = place
             self.look()
             return True
         if word in ("READONLY", "CLUSTERDOWN", "LOADING", "MASTERDOWN", "TRYAGAIN", "ASK"):
@@ -143,15 +148,15 @@ class RedisServers:
             if not refused:
                 return replies
             if (asked := str(refused[0])).startswith("ASK "):
-                replies = await self._ask_there(asked, commands)
+                replies = await self._ask_there(asked, slot, commands)
                 if not any(isinstance(reply, RedisError) for reply in replies):
                     return replies
             await asyncio.sleep(_TRY_AGAIN_S)
         raise BusAway
 
-    async def _ask_there(self, said: str, commands: list[bytes]) -> list[Any]:
+    async def _ask_there(self, said: str, slot: int, commands: list[bytes]) -> list[Any]:
         """The slot is on its way to another server, which takes commands already if told so."""
-        link = self.link_at(said)
+        link = self.link_at(said, slot)
         if link is None:
             raise BusAway
         asking = command("ASKING")

@@ -78,6 +78,13 @@ class WorkStreams:
         stream = self.stream(role, shard)
         self._say(stream, b"EVAL", DONE, 1, stream, GROUP, self.me, conversation, *entries)
 
+    def forget(self, role: str, shard: int, entry: bytes) -> None:
+        """It says nothing that another entry held here does not; whoever is at its conversation
+        stays so."""
+        stream = self.stream(role, shard)
+        self._say(stream, b"XACK", stream, GROUP, entry)
+        self._say(stream, b"XDEL", stream, entry)
+
     def keep(self, role: str, shard: int, pairs: Iterable[Word]) -> None:
         """Conversation and entry in turn: they are being dealt with."""
         stream = self.stream(role, shard)

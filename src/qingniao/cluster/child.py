@@ -11,7 +11,7 @@ import os
 import signal
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Final, Protocol
+from typing import BinaryIO, Final, Protocol
 
 from qingniao.errors import StartError
 from qingniao.servers.tied import tied
@@ -170,11 +170,11 @@ class Program:
             self._reader = None
 
 
-async def answers(port: int) -> bool:
+async def answers(port: int, host: str = "127.0.0.1") -> bool:
     """Does somebody take connections at this port of ours?"""
     try:
         async with asyncio.timeout(1):
-            _, writer = await asyncio.open_connection("127.0.0.1", port)
+            _, writer = await asyncio.open_connection(host, port)
             writer.close()
             await writer.wait_closed()
     except (OSError, TimeoutError):
@@ -188,22 +188,11 @@ def _how(code: int) -> str:
     return f"ended with status {code}"
 
 
-def _open_log(path: Path) -> "contextlib.AbstractContextManager[int]":
+def _open_log(path: Path) -> BinaryIO:
     path.parent.mkdir(parents=True, exist_ok=True)
     if path.exists() and path.stat().st_size > _LOG_BYTES:
         path.unlink()
-    return _Descriptor(os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600))
-
-
-class _Descriptor(contextlib.AbstractContextManager[int]):
-    def __init__(self, number: int) -> None:
-        self._number = number
-
-    def __enter__(self) -> int:
-        return self._number
-
-    def __exit__(self, *_: object) -> None:
-        os.close(self._number)
+    return open(path, "ab", opener=lambda name, flags: os.open(name, flags, 0o600))
 
 
 def _append(path: Path, line: str) -> None:

@@ -9,6 +9,7 @@ import fcntl
 import json
 import os
 import re
+import secrets
 import shutil
 import signal
 from collections.abc import Iterator
@@ -25,7 +26,8 @@ from qingniao.cluster.supervisor import Supervisor
 from qingniao.errors import StartError
 from qingniao.servers import haproxy
 from qingniao.servers.postgres import find_postgres
-from qingniao.servers.redis import Cluster, RedisServers, Standalone, find_program
+from qingniao.servers.redis import find_program
+from qingniao.servers.redis_arrangements import Cluster, RedisServers, Standalone
 
 __all__ = ["ClusterOptions", "run"]
 
@@ -76,10 +78,8 @@ class _Cluster:
         _say("starting PostgreSQL and Redis")
         postgres = PostgresChild(self._folder / "postgres")
         await self._supervisor.start([postgres])
-        await self._open_redis()
-        if self._redis is None:
-            raise StartError("There is no Redis.")
-        layout.share(await postgres.database(_DATABASE), self._redis.url)
+        redis = await self._open_redis()
+        layout.share(await postgres.database(_DATABASE), redis.url)
         _say("starting Qingniao")
         self._apis = [layout.program(f"api{n}", "api") for n in _upto(size.apis)]
         self._gateways = [layout.program(f"gateway{n}", "gateway") for n in _upto(size.gateways)]
@@ -122,14 +122,18 @@ class _Cluster:
             await asyncio.to_thread(self._redis.stop)
         (self._folder / "processes.json").unlink(missing_ok=True)
 
-    async def _open_redis(self) -> None:
+    async def _open_redis(self) -> RedisServers:
         kind = Cluster if self._options.size.redis == "cluster" else Standalone
-        self._redis = redis = kind()
+        # On this machine too it carries what people write: other accounts have no business there.
+        self._redis = redis = kind(password=secrets.token_urlsafe(24))
         await asyncio.to_thread(redis.start)
-        names = ["redis"] if len(redis.nodes) == 1 else [f"redis{n}" for n in _upto(6)]
-        await self._supervisor.start(
-            [RedisNode(name, redis, node) for name, node in zip(names, redis.nodes, strict=True)]
+        names = (
+            ["redis"] if len(redis.nodes) == 1 else [f"redis{n}" for n in _upto(len(redis.nodes))]
         )
+        await self._supervisor.start(
+            [RedisNode(name, node) for name, node in zip(names, redis.nodes, strict=True)]
+        )
+        return redis
 
     async def _restart_all(self) -> None:
         """Gateways and api one after the other: HAProxy has others meanwhile. Workers the other way
@@ -163,8 +167,11 @@ class _Cluster:
         ]
         file = self._folder / "processes.json"
         beside = file.with_suffix(".new")
-        beside.write_text(json.dumps(rows, indent=1))
-        beside.replace(file)
+        try:
+            beside.write_text(json.dumps(rows, indent=1))
+            beside.replace(file)
+        except OSError as exc:  # children are kept running on a full disk too
+            _say(f"{file} cannot be written: {exc.strerror}")
 
     def _described(self) -> str:
         url = self._layout.url

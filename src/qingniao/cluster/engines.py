@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from qingniao.servers.postgres import PostgresServer
-from qingniao.servers.redis import Node, RedisServers
+from qingniao.servers.redis import Node
 
 __all__ = ["PostgresChild", "RedisNode"]
 
@@ -66,13 +66,12 @@ class PostgresChild:
 
 
 class RedisNode:
-    """`Child`: one server of the bus, which `arrangement` has started the first time."""
+    """`Child`: one server of the bus, which its arrangement has started the first time."""
 
     kind = "redis"
 
-    def __init__(self, name: str, arrangement: RedisServers, node: Node) -> None:
+    def __init__(self, name: str, node: Node) -> None:
         self.name = name
-        self._arrangement = arrangement
         self._node = node
 
     @property

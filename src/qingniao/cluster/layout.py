@@ -6,7 +6,6 @@ the environment hold for every process, except those that make it this cluster's
 
 import os
 import resource
-import socket
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -16,6 +15,7 @@ from msgspec import Struct
 
 from qingniao.cluster.child import Program, answers
 from qingniao.servers import haproxy
+from qingniao.servers.ports import free_port
 
 __all__ = ["Layout", "Size"]
 
@@ -59,7 +59,7 @@ class Layout:
     ) -> None:
         self.folder = folder
         self.host = host
-        self.port = port or _free_port(host)
+        self.port = port or free_port(host)
         self._config = config
         self._hears = hears
         self._shared: dict[str, str] = {}
@@ -67,7 +67,13 @@ class Layout:
     @property
     def url(self) -> str:
         """Where people come in."""
-        return f"http://{_LISTEN_ALSO.get(self.host, self.host)}:{self.port}"
+        host = self._reached
+        return f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}"
+
+    @property
+    def _reached(self) -> str:
+        """An address of this machine at which HAProxy takes connections."""
+        return _LISTEN_ALSO.get(self.host, self.host)
 
     def share(self, database_url: str, bus_url: str) -> None:
         """From now on programs get these."""
@@ -79,7 +85,7 @@ class Layout:
 
     def program(self, name: str, kind: str) -> Program:
         """`qingniao serve --role kind` on a free port."""
-        port = _free_port("127.0.0.1")
+        port = free_port()
         command = [sys.executable, "-m", "qingniao", "serve", "--role", kind]
         if self._config is not None:
             command += ["--config", str(self._config)]
@@ -103,7 +109,7 @@ class Layout:
         )
 
         async def ready() -> bool:
-            return await answers(self.port)
+            return await answers(self.port, self._reached)
 
         return Program(
             "haproxy", "haproxy", haproxy.command(file), port=self.port, log=self.log("haproxy"),
@@ -128,8 +134,3 @@ def _connections() -> int:
     """What HAProxy may hold: two files for each."""
     allowed = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     return max(100, min(50_000, (allowed - _FILES_KEPT) // 2))
-
-
-def _free_port(host: str) -> int:
-    with socket.create_server((host, 0)) as probe:
-        return int(probe.getsockname()[1])

@@ -30,7 +30,7 @@ class Supervisor:
         self._say = say
         self._changed = changed
         self._stages: list[list[Child]] = []
-        self._keepers: dict[str, asyncio.Task[None]] = {}
+        self._keepers: dict[Child, asyncio.Task[None]] = {}
 
     @property
     def children(self) -> list[Child]:
@@ -68,17 +68,19 @@ class Supervisor:
     async def replace(self, old: Child, new: Child) -> None:
         """Start the new one, then end the old one: the work is never without a worker. Raises
         `StartError`; then the old one stays."""
+        stage = next(stage for stage in self._stages if old in stage)
+        # Both, from the first moment to the last: `stop` may come in the middle of this.
+        stage.insert(stage.index(old), new)
         try:
             await new.start()
         except StartError:
             await new.stop(0)
+            stage.remove(new)
             raise
         self._keep(new)
-        for stage in self._stages:
-            if old in stage:
-                stage[stage.index(old)] = new
         await self._release(old)
         await old.stop(_STOP_S)
+        stage.remove(old)
         self._changed()
 
     async def stop(self) -> None:
@@ -97,10 +99,10 @@ class Supervisor:
         self._stages.clear()
 
     def _keep(self, child: Child) -> None:
-        self._keepers[_key(child)] = asyncio.create_task(self._run(child))
+        self._keepers[child] = asyncio.create_task(self._run(child))
 
     async def _release(self, child: Child) -> None:
-        keeper = self._keepers.pop(_key(child), None)
+        keeper = self._keepers.pop(child, None)
         if keeper is not None:
             keeper.cancel()
             await asyncio.gather(keeper, return_exceptions=True)
@@ -120,13 +122,9 @@ class Supervisor:
                 await asyncio.sleep(wait_s)
                 try:
                     await child.start()
-                except StartError as exc:
+                except Exception as exc:  # whatever is in the way, such as a full disk
                     how = f"does not start ({exc})"
                 else:
                     break
             self._changed()
             self._say(f"{child.name} runs again as process {child.pid}")
-
-
-def _key(child: Child) -> str:
-    return f"{child.name} {id(child)}"

@@ -14,7 +14,6 @@ import pwd
 import secrets
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
@@ -23,6 +22,7 @@ from pathlib import Path
 from typing import Final, Self
 
 from qingniao.errors import StartError
+from qingniao.servers.ports import free_port
 
 __all__ = ["PostgresServer", "find_postgres"]
 
@@ -87,7 +87,7 @@ class PostgresServer:
         try:
             self._mind()
             self._make_folder()
-            self.port = _free_port()
+            self.port = free_port()
             self.start()
         except BaseException:
             self.close()
@@ -286,11 +286,6 @@ def _account() -> str | None:
 
 def _group(account: str | None) -> int | None:
     return None if account is None else pwd.getpwnam(account).pw_gid
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return int(probe.getsockname()[1])
 
 
 def _signal(pid: int, number: signal.Signals) -> None:

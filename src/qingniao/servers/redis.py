@@ -1,33 +1,29 @@
-"""Real Redis or Valkey servers for tests: one alone, one with sentinels, a cluster of six.
+"""A real Redis or Valkey server on this machine: started, killed, frozen and asked on command.
 
-Owns folders, ports and processes; refuses to know what is stored in them. Rule: everything here
-blocks, so that fixtures of a whole run can use it; on an event loop call it in a thread.
+Owns its process, port and folder; refuses to know what is stored in it and who its neighbours are
+(see `redis_arrangements.py`). Rule: everything here blocks, so that fixtures of a whole run can use
+it; on an event loop call it in a thread.
 """
 
-import contextlib
 import importlib.util
 import shutil
 import signal
 import socket
 import subprocess
-import tempfile
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import Any, Final
 
 import hiredis
 
 from qingniao.errors import StartError
+from qingniao.servers.ports import LOOPBACK, free_port
 from qingniao.servers.tied import start_tied
 
-__all__ = ["Cluster", "Node", "RedisServers", "Sentinels", "Standalone", "find_program"]
+__all__ = ["Node", "find_program", "until"]
 
-_HOST: Final = "127.0.0.1"
-_SLOTS: Final = 16_384
 _START_S: Final = 15.0
-_SETTLE_S: Final = 30.0
-_MASTER: Final = "qingniao"
 
 
 def find_program(engine: str = "") -> str:
@@ -48,10 +44,16 @@ class Node:
     """One server process on a port of its own. Keeps nothing on disk but a cluster's map."""
 
     def __init__(
-        self, program: str, folder: Path, *options: str, is_sentinel: bool = False
+        self,
+        program: str,
+        folder: Path,
+        *options: str,
+        is_sentinel: bool = False,
+        password: str = "",
     ) -> None:
-        self.port = _free_port()
-        self.url = f"redis://{_HOST}:{self.port}"
+        """`password` is asked of whoever comes; "" lets everybody in."""
+        self.port = free_port()
+        self._password = password
         self._program = program
         self._folder = folder / str(self.port)
         self._options = options
@@ -61,27 +63,32 @@ class Node:
     def start(self) -> None:
         """Start it (again), empty, and wait until it answers. Raises `StartError`."""
         self._folder.mkdir(parents=True, exist_ok=True)
-        command = [self._program]
+        file = self._folder / "given.conf"
+        command = [self._program, str(file)]
         if self._is_sentinel:
-            file = self._folder / "sentinel.conf"
             file.touch()
-            command += [str(file), "--sentinel"]
+            command += ["--sentinel"]
         else:
+            # Not on the command line, which everybody on this machine can read.
+            file.touch(mode=0o600)
+            word = self._password
+            file.write_text(f"requirepass {word}\nmasterauth {word}\n" if word else "")
             command += ["--save", "", "--appendonly", "no", "--repl-diskless-sync-delay", "0"]
         log = self._folder / "log"
         command += [
-            "--port", str(self.port), "--bind", _HOST, "--dir", str(self._folder),
+            "--port", str(self.port), "--bind", LOOPBACK, "--dir", str(self._folder),
             "--daemonize", "no", "--logfile", str(log), *self._options,
         ]  # fmt: skip
         self._process = start_tied(command)
         try:
-            _until(lambda: self._answers(), _START_S, "A Redis server does not answer.")
+            until(self.answers, _START_S, "A Redis server does not answer.")
         except StartError as exc:
             tail = log.read_text(errors="replace")[-500:] if log.exists() else ""
             self.kill()
             raise StartError(f"{exc} {tail}") from exc
 
-    def _answers(self) -> bool:
+    def answers(self) -> bool:
+        """Does it answer, and not that it is still loading? Raises `StartError` if it has ended."""
         if self._process is not None and self._process.poll() is not None:
             raise StartError(f"A Redis server ended with {self._process.returncode}.")
         return bool(self.ask("PING") == b"PONG")
@@ -89,19 +96,22 @@ class Node:
     def ask(self, *words: str | int | bytes, deadline_s: float = 5.0) -> Any:
         """One command over a connection of its own; `None` if nobody answers in time. Errors of
         the server are returned, as `hiredis.ReplyError`."""
-        data = b"*%d\r\n" % len(words)
-        for word in words:
-            part = word if isinstance(word, bytes) else str(word).encode()
-            data += b"$%d\r\n%b\r\n" % (len(part), part)
+        data = _command(*words)
+        due = 1
+        if self._password:
+            data = _command("AUTH", self._password) + data
+            due = 2
         reader = hiredis.Reader()
+        reply: Any = None
         try:
-            with socket.create_connection((_HOST, self.port), deadline_s) as link:
+            with socket.create_connection((LOOPBACK, self.port), deadline_s) as link:
                 link.settimeout(deadline_s)
                 link.sendall(data)
-                while (reply := reader.gets()) is False:
-                    if not (chunk := link.recv(65_536)):
-                        return None
-                    reader.feed(chunk)
+                for _ in range(due):
+                    while (reply := reader.gets()) is False:
+                        if not (chunk := link.recv(65_536)):
+                            return None
+                        reader.feed(chunk)
         except OSError:
             return None
         return reply
@@ -149,293 +159,13 @@ class Node:
         return dict(line.split(":", 1) for line in lines if ":" in line)
 
 
-class RedisServers:
-    """What the three arrangements have in common: `with Standalone(program) as servers: …`."""
-
-    def __init__(self, program: str = "") -> None:
-        self.program = program or find_program()
-        if not self.program:
-            raise StartError("Neither redis-server nor valkey-server is installed.")
-        self._folder = Path(tempfile.mkdtemp(prefix="qingniao-redis-"))
-        self.nodes: list[Node] = []
-
-    def __enter__(self) -> Self:
-        try:
-            self.start()
-        except BaseException:
-            self.stop()
-            raise
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.stop()
-
-    @property
-    def url(self) -> str:
-        """For `bus.url`."""
-        raise NotImplementedError
-
-    def start(self) -> None:
-        """Start everything that is not running."""
-        raise NotImplementedError
-
-    def stop(self) -> None:
-        """End every process and remove what they wrote. Idempotent."""
-        for node in self.nodes:
-            node.kill()
-        shutil.rmtree(self._folder, ignore_errors=True)
-
-    def mend(self) -> None:
-        """Resume what is paused, start what is dead, wait until all of it serves again."""
-        for node in self.nodes:
-            node.resume()
-            if not node.is_running:
-                node.start()
-        self.wait()
-
-    def wait(self) -> None:
-        """Return when all of it serves. Raises `StartError`."""
-
-    def kill_all(self) -> None:
-        """Everything is gone at once."""
-        for node in self.nodes:
-            node.kill()
-
-    def restart_empty(self) -> None:
-        """Everything is gone, and comes back knowing nothing but its arrangement."""
-        self.kill_all()
-        self.mend()
-
-    def flush(self) -> None:
-        """Forget all keys everywhere."""
-        for node in self.nodes:
-            node.flush()
+def _command(*words: str | int | bytes) -> bytes:
+    packed: bytes = hiredis.pack_command(words)  # type: ignore[arg-type]  # its stub: of one word
+    return packed
 
 
-class Standalone(RedisServers):
-    """One server."""
-
-    def __init__(self, program: str = "") -> None:
-        super().__init__(program)
-        self.node = Node(self.program, self._folder)
-        self.nodes = [self.node]
-
-    @property
-    def url(self) -> str:
-        """For `bus.url`."""
-        return self.node.url
-
-    def start(self) -> None:
-        """Start it."""
-        self.node.start()
-
-
-class Sentinels(RedisServers):
-    """A primary with a replica, and three sentinels that watch them."""
-
-    def __init__(self, program: str = "") -> None:
-        super().__init__(program)
-        self._data = [Node(self.program, self._folder) for _ in range(2)]
-        self._watchers = [Node(self.program, self._folder, is_sentinel=True) for _ in range(3)]
-        self.nodes = [*self._data, *self._watchers]
-
-    @property
-    def url(self) -> str:
-        """For `bus.url`: the sentinels."""
-        return "redis://" + ",".join(f"{_HOST}:{node.port}" for node in self._watchers)
-
-    @property
-    def primary(self) -> Node:
-        """Whom the sentinels call the primary now."""
-        for watcher in self._watchers:
-            said = watcher.ask("SENTINEL", "GET-MASTER-ADDR-BY-NAME", _MASTER, deadline_s=1.0)
-            if isinstance(said, list):
-                return next(node for node in self._data if node.port == int(said[1]))
-        raise StartError("No sentinel answers.")
-
-    def start(self) -> None:
-        """Start all five and wait until the sentinels know each other and the replica."""
-        first, second = self._data
-        for node in self._data:
-            node.start()
-        second.ask("REPLICAOF", _HOST, first.port)
-        for watcher in self._watchers:
-            watcher.start()
-            watcher.ask("SENTINEL", "MONITOR", _MASTER, _HOST, first.port, 2)
-            for key, value in (("down-after-milliseconds", 1_000), ("failover-timeout", 3_000)):
-                watcher.ask("SENTINEL", "SET", _MASTER, key, value)
-        self.wait()
-
-    def wait(self) -> None:
-        """Return when one primary has its replica and all sentinels see both."""
-        _until(self._is_whole, _SETTLE_S, "The sentinels do not settle.")
-
-    def _is_whole(self) -> bool:
-        roles = [node.info("replication") for node in self._data]
-        if sorted(role.get("role", "") for role in roles) != ["master", "slave"]:
-            return False
-        if not any(role.get("master_link_status") == "up" for role in roles):
-            return False
-        for watcher in self._watchers:
-            said = watcher.ask("SENTINEL", "MASTER", _MASTER, deadline_s=1.0)
-            if not isinstance(said, list):
-                return False
-            fields = dict(zip(said[::2], said[1::2], strict=True))
-            if fields[b"num-slaves"] == b"0" or fields[b"num-other-sentinels"] != b"2":
-                return False
-            if fields[b"flags"] != b"master":
-                return False
-        return True
-
-    def failover(self) -> None:
-        """Ask for another primary, and wait until it is one."""
-        before = self.primary
-        self._watchers[0].ask("SENTINEL", "FAILOVER", _MASTER)
-        _until(lambda: self.primary is not before, _SETTLE_S, "No failover.")
-
-    def kill_primary(self) -> Node:
-        """Kill it and wait until the sentinels have another; returns the dead one."""
-        dead = self.primary
-        dead.kill()
-        _until(lambda: self.primary is not dead, _SETTLE_S, "No failover.")
-        return dead
-
-
-class Cluster(RedisServers):
-    """Three primaries, each with a replica."""
-
-    def __init__(self, program: str = "") -> None:
-        super().__init__(program)
-        for _ in range(6):
-            self.nodes.append(
-                Node(
-                    self.program, self._folder, "--cluster-enabled", "yes",
-                    "--cluster-port", str(_free_port()), "--cluster-node-timeout", "1000",
-                    "--cluster-replica-validity-factor", "0",
-                    "--cluster-allow-replica-migration", "no",
-                )
-            )  # fmt: skip
-
-    @property
-    def url(self) -> str:
-        """For `bus.url`: three of the six."""
-        return "redis://" + ",".join(f"{_HOST}:{node.port}" for node in self.nodes[:3])
-
-    def start(self) -> None:
-        """Start the six and join them."""
-        for number, node in enumerate(self.nodes, 1):
-            node.start()
-            node.ask("CLUSTER", "SET-CONFIG-EPOCH", number)
-        for number, node in enumerate(self.nodes[:3]):
-            first, last = number * _SLOTS // 3, (number + 1) * _SLOTS // 3 - 1
-            node.ask("CLUSTER", "ADDSLOTSRANGE", first, last)
-        for node in self.nodes[1:]:
-            bus = int(self.nodes[0]._options[3])
-            node.ask("CLUSTER", "MEET", _HOST, self.nodes[0].port, bus)
-        _until(self._all_met, _SETTLE_S, "The cluster's nodes do not meet.")
-        for primary, replica in zip(self.nodes[:3], self.nodes[3:], strict=True):
-            replica.ask("CLUSTER", "REPLICATE", self.id_of(primary))
-        self.wait()
-
-    def _all_met(self) -> bool:
-        return all(node.ask("CLUSTER", "NODES").count(b"\n") == 6 for node in self.nodes)
-
-    def wait(self) -> None:
-        """Return when every node says that all is well and every replica has its primary."""
-        try:
-            _until(self._is_whole, _SETTLE_S, "The cluster does not settle.")
-        except StartError as exc:
-            said = (node.ask("CLUSTER", "NODES", deadline_s=1.0) for node in self.nodes)
-            views = "\n\n".join(v.decode() if isinstance(v, bytes) else str(v) for v in said)
-            raise StartError(f"{exc}\n{views}") from exc
-
-    def _is_whole(self) -> bool:
-        maps = set()
-        for node in self.nodes:
-            said = node.ask("CLUSTER", "INFO", deadline_s=1.0)
-            if not isinstance(said, bytes) or b"cluster_state:ok" not in said:
-                return False
-            if b"fail" in node.ask("CLUSTER", "NODES", deadline_s=1.0).replace(b"nofail", b""):
-                return False
-            role = node.info("replication")
-            if role.get("role") == "slave" and role.get("master_link_status") != "up":
-                return False
-            maps.add(str(sorted(s[:3] for s in node.ask("CLUSTER", "SLOTS"))))
-        return len(maps) == 1 and len(self.primaries) == 3
-
-    @property
-    def primaries(self) -> list[Node]:
-        """Those that run and serve slots now."""
-        found = (n for n in self.nodes if n.is_running)
-        return [node for node in found if node.info("replication").get("role") == "master"]
-
-    def id_of(self, node: Node) -> str:
-        """Its name in the cluster."""
-        return str(node.ask("CLUSTER", "MYID").decode())
-
-    def owner_of(self, key: str) -> Node:
-        """The primary that serves this key or channel."""
-        return self._owner(self._any().ask("CLUSTER", "KEYSLOT", key))
-
-    def _any(self) -> Node:
-        return next(node for node in self.nodes if node.is_running)
-
-    def _owner(self, slot: int) -> Node:
-        for first, last, primary, *_ in self._any().ask("CLUSTER", "SLOTS"):
-            if first <= slot <= last:
-                return next(node for node in self.nodes if node.port == primary[1])
-        raise StartError(f"Nobody serves slot {slot}.")
-
-    def replica_of(self, primary: Node) -> Node:
-        """A replica of it that runs."""
-        for node in self.nodes:
-            said = node.info("replication") if node.is_running else {}
-            if said.get("role") == "slave" and int(said["master_port"]) == primary.port:
-                return node
-        raise StartError("It has no replica.")
-
-    def failover(self, primary: Node) -> Node:
-        """Hand its slots over to its replica, orderly; returns the new primary."""
-        replica = self.replica_of(primary)
-
-        for _ in range(4):
-            # Asked again: it is refused, or given up, while the two are not in step.
-            replica.ask("CLUSTER", "FAILOVER")
-            try:
-                _until(lambda: replica in self.primaries, _SETTLE_S / 4, "No failover.")
-            except StartError:
-                continue
-            return replica
-        raise StartError("No failover.")
-
-    def kill_primary(self, primary: Node) -> Node:
-        """Kill it and wait until its replica has taken over; returns the new primary."""
-        replica = self.replica_of(primary)
-        primary.kill()
-        _until(lambda: replica in self.primaries, _SETTLE_S, "No failover.")
-        return replica
-
-    def move_slots(self, slots: Iterable[int], target: Node) -> None:
-        """Move slots with their keys to another primary, as a resharding does."""
-        for slot in slots:
-            source = self._owner(slot)
-            if source is target:
-                continue
-            target.ask("CLUSTER", "SETSLOT", slot, "IMPORTING", self.id_of(source))
-            source.ask("CLUSTER", "SETSLOT", slot, "MIGRATING", self.id_of(target))
-            while keys := source.ask("CLUSTER", "GETKEYSINSLOT", slot, 100):
-                source.ask("MIGRATE", _HOST, target.port, "", 0, 5_000, "KEYS", *keys)
-            for node in (target, source, *self.primaries):
-                node.ask("CLUSTER", "SETSLOT", slot, "NODE", self.id_of(target))
-
-
-def _free_port() -> int:
-    with contextlib.closing(socket.socket()) as probe:
-        probe.bind((_HOST, 0))
-        return int(probe.getsockname()[1])
-
-
-def _until(claim: Callable[[], object], within_s: float, otherwise: str) -> None:
+def until(claim: Callable[[], object], within_s: float, otherwise: str) -> None:
+    """Ask again and again, for so long. Raises `StartError` with what it is `otherwise`."""
     ends = time.monotonic() + within_s
     while not claim():
         if time.monotonic() > ends:

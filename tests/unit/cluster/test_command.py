@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from qingniao.cluster import command
+from qingniao.cluster import command, layout
 from qingniao.errors import StartError
 
 
@@ -41,3 +41,14 @@ def test_one_cluster_in_a_folder(tmp_path: Path) -> None:
         pass
     with command._alone(tmp_path / "cluster"):
         pass
+
+
+def test_a_table_that_cannot_be_written_is_told_and_no_more(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Whoever keeps the processes calls it at each death."""
+    (tmp_path / "processes.new").mkdir()  # as a disk that is full
+    size = layout.Size()
+    options = command.ClusterOptions(folder=tmp_path, host="127.0.0.1", port=0, size=size)
+    command._Cluster(options)._note()
+    assert "processes.json cannot be written" in capsys.readouterr().out

@@ -80,6 +80,22 @@ async def test_who_dies_again_and_again_is_given_more_time_each_time(made: Made)
     assert "ended with status 3" in made.said[0]
 
 
+async def test_who_cannot_be_started_again_for_a_while_is_tried_until_it_can(made: Made) -> None:
+    one = made.program("one")
+    await made.supervisor.start([one])
+    log = made.folder / "one.log"
+    log.unlink()
+    log.mkdir()  # as a disk that takes no log
+    os.kill(one.pid, signal.SIGKILL)
+    async with asyncio.timeout(20):
+        while not any("does not start" in line for line in made.said):
+            await asyncio.sleep(0.01)
+    log.rmdir()
+    async with asyncio.timeout(20):
+        while not any("runs again" in line for line in made.said):
+            await asyncio.sleep(0.01)
+
+
 async def test_who_does_not_start_ends_the_start_with_its_last_words(made: Made) -> None:
     program = made.program("one", "raise SystemExit('no disk')")
     with pytest.raises(StartError, match=r"one ended with status 1: no disk"):
@@ -112,6 +128,20 @@ async def test_a_replacement_that_does_not_start_leaves_the_old_one(made: Made) 
     with pytest.raises(StartError):
         await made.supervisor.replace(old, made.program("one", "raise SystemExit(1)"))
     assert made.supervisor.children == [old] and is_alive(old.pid)
+
+
+async def test_an_end_in_the_middle_of_a_replacement_ends_both(made: Made) -> None:
+    old, new = made.program("one"), made.program("one", "import time; time.sleep(60)")
+    await made.supervisor.start([old])
+    replacing = asyncio.create_task(made.supervisor.replace(old, new))
+    async with asyncio.timeout(20):
+        while not new.pid:
+            await asyncio.sleep(0.01)
+    pids = old.pid, new.pid
+    replacing.cancel()
+    await asyncio.gather(replacing, return_exceptions=True)
+    await made.supervisor.stop()
+    assert not any(map(is_alive, pids))
 
 
 async def test_stop_ends_all_also_one_that_stands_still_or_does_not_listen(made: Made) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from qingniao.servers.redis import RedisServers
+from qingniao.servers.redis_arrangements import RedisServers
 
 OPEN = """
 import asyncio, sys

@@ -25,7 +25,7 @@ from qingniao.cluster.supervisor import Supervisor
 from qingniao.errors import StartError
 from qingniao.servers import haproxy
 from qingniao.servers.postgres import PostgresServer
-from qingniao.servers.redis import Cluster, RedisServers, Standalone
+from qingniao.servers.redis_arrangements import Cluster, RedisServers, Standalone
 from qingniao.testing.drills.ways import Way
 
 __all__ = ["DrillCluster", "Plan", "WayName"]

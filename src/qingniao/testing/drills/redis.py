@@ -4,7 +4,7 @@ import asyncio
 from typing import Final
 
 from qingniao.errors import StartError
-from qingniao.servers.redis import Cluster
+from qingniao.servers.redis_arrangements import Cluster
 from qingniao.testing.drills.kinds import Scene
 
 __all__ = ["all_of_redis_is_gone", "redis_primary_dies", "redis_stands_still"]
