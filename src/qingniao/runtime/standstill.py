@@ -74,13 +74,15 @@ class Standstill:
 
     def _asked(self) -> str | None:
         """What the request says; `None` if there is none, or if who asked has gone."""
-        if (self._folder / MOVED).exists():
+        moved, pause = self._folder / MOVED, self._folder / PAUSE
+        if moved.exists():
             return ""
-        pause = self._folder / PAUSE
         try:
             said = pause.read_text("utf-8")
             age_s = time.time() - pause.stat().st_mtime
         except OSError:
+            if moved.exists():
+                return ""  # it was renamed in this moment
             with contextlib.suppress(OSError):
                 (self._folder / PAUSED).unlink()
             return None
