@@ -79,6 +79,13 @@ async def test_it_stands_still_while_asked_and_goes_on_when_who_asked_has_gone(
     assert not await asyncio.to_thread((server.move / PAUSED).exists)
 
 
+async def test_another_who_asks_meanwhile_is_answered_too(server: Server) -> None:
+    # The first was killed and left its file behind.
+    await ask(server, "first")
+    await ask(server, "second")
+    assert not await server.takes_messages()
+
+
 async def test_hand_over_in_the_middle_of_a_look_is_not_taken_for_a_request_that_ended(
     server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
