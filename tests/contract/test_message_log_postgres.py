@@ -350,6 +350,26 @@ async def test_dropped_months_are_read_as_hidden_entries(
     assert decision.repeat
 
 
+async def test_month_that_cannot_be_dropped_now_does_not_stop_a_start(
+    postgres: PostgresServer, postgres_url: str, stack: AsyncExitStack
+) -> None:
+    log = await PostgresMessageLog.open(postgres_url, deadline_s=30)
+    stack.push_async_callback(log.close)
+    await log.commit([text(1)], NOW)
+    await asyncio.to_thread(
+        postgres.execute,
+        "CREATE TABLE messages.entries_2020_02 PARTITION OF messages.entries "
+        "FOR VALUES FROM ('2020-02-01') TO ('2020-03-01')",
+        database="test",
+    )
+    # Somebody reads for long, as a backup does.
+    async with log._reading.take() as connection, connection.transaction():
+        await connection.fetch("SELECT count(*) FROM messages.entries")
+        started = await PostgresMessageLog.open(postgres_url, retention_days=365)
+        stack.push_async_callback(started.close)
+        assert len(await said(started)) == 1
+
+
 async def test_months_are_made_ahead_once(
     postgres: PostgresServer, postgres_url: str, stack: AsyncExitStack
 ) -> None:

@@ -119,7 +119,8 @@ class PostgresMessageLog:
             for connections in (log._writing, log._reading):
                 await connections.open()
             await open_schema(log._writing)
-            await tend_months(log._writing, retention_days)
+            # Dropping months may have to wait for readers: a start does not.
+            await tend_months(log._writing, retention_days=0)
         except BaseException:
             await log.close()
             raise
@@ -233,11 +234,11 @@ class PostgresMessageLog:
 
     async def _tend(self) -> None:
         while True:
-            await asyncio.sleep(_TEND_S)
             try:
                 await tend_months(self._reading, self._retention_days)
             except StorageError as exc:
                 _log.warning("months_not_made", reason=str(exc))
+            await asyncio.sleep(_TEND_S)
 
     def readings(self) -> Iterable[Reading]:
         """For `metrics`."""
