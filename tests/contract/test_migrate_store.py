@@ -130,6 +130,19 @@ async def test_database_in_use_is_refused(tmp_path: Path, postgres_url: str) -> 
         await migrate_store(settings(tmp_path / "nothing", postgres_url), lambda _: None)
 
 
+async def test_database_with_accounts_and_no_messages_is_in_use_too(
+    tmp_path: Path, postgres_url: str
+) -> None:
+    await installed(tmp_path / "data")
+    tables = await Database.connect(postgres_url)
+    await Users(tables).add(login="li", name="李", role="agent", password_hash="x", now_ms=NOW)
+    for _ in range(2):
+        with pytest.raises(StartError, match="in use already"):
+            await migrate_store(settings(tmp_path / "data", postgres_url), lambda _: None)
+    assert [user.login for user in await Users(tables).all()] == ["li"]
+    await tables.close()
+
+
 async def test_after_a_failure_it_goes_on_where_it_was(
     tmp_path: Path, postgres_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
