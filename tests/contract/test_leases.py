@@ -125,6 +125,22 @@ async def test_holder_who_is_cut_off_stops_before_the_next_begins(leases: Leases
     await asyncio.gather(first, second, return_exceptions=True)
 
 
+async def test_holder_who_is_cut_off_has_stopped_when_anybody_else_can_begin(
+    leases: Leases,
+) -> None:
+    work = Work()
+    cut = Unreachable(leases)
+    holding = asyncio.create_task(Tenure(cut, "x", "a", work.run, ttl_s=0.9).run())
+    await until(lambda: work.begun == 1)
+    cut.is_cut = True
+    async with asyncio.timeout(10):
+        while not await leases.take("x", "b", LONG_S):
+            await asyncio.sleep(0.001)
+    assert work.at_once == 0
+    holding.cancel()
+    await asyncio.gather(holding, return_exceptions=True)
+
+
 async def test_work_that_breaks_ends_the_run(leases: Leases) -> None:
     async def breaks() -> None:
         raise ZeroDivisionError("a bug")

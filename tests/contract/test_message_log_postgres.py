@@ -18,7 +18,7 @@ from qingniao.errors import StartError, StorageError
 from qingniao.protocol.codes import Code
 from qingniao.protocol.frames import EntryType
 from qingniao.servers.postgres import PostgresServer
-from qingniao.storage import messages_postgres
+from qingniao.storage import postgres_commits
 from qingniao.storage.messages_postgres import PostgresMessageLog
 from qingniao.storage.postgres_schema import MONTHS_AHEAD, tend_months
 
@@ -84,7 +84,7 @@ async def test_entries_of_many_writers_have_no_gap_and_are_there_once(
             assert mine == [f"{writer}-{n}" for n in range(1, len(mine) + 1)]
         head = await pair[1].head(conversation)
         assert head == folded(await logs.records(pair[0], conversation), conversation)
-    assert sum(log.overtaken for log in pair) > 0, "they never met"
+    assert sum(log._commits.overtaken for log in pair) > 0, "they never met"
 
 
 async def test_new_conversation_is_begun_by_one_of_many(
@@ -213,9 +213,9 @@ async def test_random_sets_of_conversations_never_wait_in_a_circle(
             await read_on(log, conversation, agent=True, seq=1)
         await log.clear(Role.INDEX, [(conversation, 1 << 40) for conversation in chosen])
 
-    monkeypatch.setattr(messages_postgres, "_FREE_TRIES", 1)
+    monkeypatch.setattr(postgres_commits, "_FREE_TRIES", 1)
     await asyncio.gather(*(writes(log, number) for number, log in enumerate(logs)))
-    assert sum(log.locked for log in logs) > 0
+    assert sum(log._commits.locked for log in logs) > 0
     asking = "SELECT deadlocks FROM pg_stat_database WHERE datname = 'test'"
     assert await asyncio.to_thread(postgres.execute, asking) == "0"
 
@@ -311,7 +311,7 @@ async def test_process_that_stands_still_with_heads_locked_is_let_go(
     with pytest.raises(StorageError):
         async with frozen._writing.take() as connection, connection.transaction():
             await connection.execute("SET LOCAL idle_in_transaction_session_timeout = '300ms'")
-            await connection.fetch(messages_postgres._LOCKED_HEADS, [7])
+            await connection.fetch(postgres_commits._LOCKED_HEADS, [7])
             assert await sure(here, text(2)) == 2
             await connection.execute("SELECT 1")
 
@@ -348,6 +348,26 @@ async def test_dropped_months_are_read_as_hidden_entries(
     assert await log.entries(8, 1, 100) == []
     (decision,) = await log.commit([text(1, conversation=8)], NOW)
     assert decision.repeat
+
+
+async def test_month_that_cannot_be_dropped_now_does_not_stop_a_start(
+    postgres: PostgresServer, postgres_url: str, stack: AsyncExitStack
+) -> None:
+    log = await PostgresMessageLog.open(postgres_url, deadline_s=30)
+    stack.push_async_callback(log.close)
+    await log.commit([text(1)], NOW)
+    await asyncio.to_thread(
+        postgres.execute,
+        "CREATE TABLE messages.entries_2020_02 PARTITION OF messages.entries "
+        "FOR VALUES FROM ('2020-02-01') TO ('2020-03-01')",
+        database="test",
+    )
+    # Somebody reads for long, as a backup does.
+    async with log._reading.take() as connection, connection.transaction():
+        await connection.fetch("SELECT count(*) FROM messages.entries")
+        started = await PostgresMessageLog.open(postgres_url, retention_days=365)
+        stack.push_async_callback(started.close)
+        assert len(await said(started)) == 1
 
 
 async def test_months_are_made_ahead_once(

@@ -1,6 +1,7 @@
 """Moving to PostgreSQL: everything arrives, and a run that failed can be repeated."""
 
 import asyncio
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from qingniao.storage.database import Database
 from qingniao.storage.first_run import first_run
 from qingniao.storage.ids import Ids
 from qingniao.storage.keys import SharedKeys
+from qingniao.storage.message_export import LogExport
 from qingniao.storage.message_import import LogImport
 from qingniao.storage.messages_postgres import PostgresMessageLog
 from qingniao.storage.messages_rocksdb import RocksMessageLog
@@ -128,6 +130,19 @@ async def test_database_in_use_is_refused(tmp_path: Path, postgres_url: str) -> 
         await migrate_store(settings(tmp_path / "nothing", postgres_url), lambda _: None)
 
 
+async def test_database_with_accounts_and_no_messages_is_in_use_too(
+    tmp_path: Path, postgres_url: str
+) -> None:
+    await installed(tmp_path / "data")
+    tables = await Database.connect(postgres_url)
+    await Users(tables).add(login="li", name="李", role="agent", password_hash="x", now_ms=NOW)
+    for _ in range(2):
+        with pytest.raises(StartError, match="in use already"):
+            await migrate_store(settings(tmp_path / "data", postgres_url), lambda _: None)
+    assert [user.login for user in await Users(tables).all()] == ["li"]
+    await tables.close()
+
+
 async def test_after_a_failure_it_goes_on_where_it_was(
     tmp_path: Path, postgres_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -158,6 +173,39 @@ async def test_after_a_failure_it_goes_on_where_it_was(
     moved = await PostgresMessageLog.open(postgres_url)
     assert await everything(moved) == before
     await moved.close()
+
+
+async def test_given_up_in_the_middle_of_a_read_it_closes_nothing_that_is_read(
+    tmp_path: Path, postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await installed(tmp_path / "data")
+    records, close = LogExport.records, LogExport.close
+    is_reading, may_read = threading.Event(), threading.Event()
+    closed_while_reading: list[bool] = []
+
+    def slow(self: LogExport, conversation: int, after: int, limit: int) -> Any:
+        is_reading.set()
+        may_read.wait(10)
+        found = records(self, conversation, after, limit)
+        is_reading.clear()
+        return found
+
+    def seen(self: LogExport) -> None:
+        closed_while_reading.append(is_reading.is_set())
+        close(self)
+
+    monkeypatch.setattr(LogExport, "records", slow)
+    monkeypatch.setattr(LogExport, "close", seen)
+    moving = asyncio.create_task(
+        migrate_store(settings(tmp_path / "data", postgres_url), lambda _: None)
+    )
+    assert await asyncio.to_thread(is_reading.wait, 30)
+    moving.cancel()
+    await asyncio.sleep(0.1)
+    may_read.set()
+    with pytest.raises(asyncio.CancelledError):
+        await moving
+    assert closed_while_reading == [False]
 
 
 async def test_run_that_dies_after_the_hand_over_is_ended_by_the_next(

@@ -6,7 +6,9 @@ what is kept here.
 """
 
 import asyncio
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Final
 
@@ -110,11 +112,11 @@ class Move:
 
     async def _pass(self) -> int:
         """Copy the conversations that have changed since they were copied; returns how many."""
-        export = await asyncio.to_thread(LogExport, self._data / "messages")
-        try:
-            changed = 0
+        loop = asyncio.get_running_loop()
+        changed = 0
+        async with self._exported() as (export, thread):
             batches = self._batches(export)
-            while (batch := await asyncio.to_thread(next, batches, None)) is not None:
+            while (batch := await loop.run_in_executor(thread, next, batches, None)) is not None:
                 found, moved = batch
                 await self._target.put(moved)
                 for one in found:
@@ -122,9 +124,7 @@ class Move:
                     self._copied[one.conversation] = hash(one)
                 changed += len(found)
                 self.done.entries += sum(len(one.records) for one in moved)
-            return changed
-        finally:
-            await asyncio.to_thread(export.close)
+        return changed
 
     def _batches(self, export: LogExport) -> Iterator[tuple[list[Found], list[Moved]]]:
         found: list[Found] = []
@@ -152,19 +152,32 @@ class Move:
 
     async def _compare(self) -> None:
         """Compare all entries of every conversation that has more than were compared."""
-        export = await asyncio.to_thread(LogExport, self._data / "messages")
-        try:
+        loop = asyncio.get_running_loop()
+        async with self._exported() as (export, thread):
             todo = [c for c, last in self._lasts.items() if self._compared.get(c) != last]
             for begin in range(0, len(todo), _BATCH):
                 step = todo[begin : begin + _BATCH]
-                ours = await asyncio.to_thread(self._digests, export, step)
+                ours = await loop.run_in_executor(thread, self._digests, export, step)
                 theirs = await self._target.digests(step)
                 for conversation in step:
                     if ours[conversation] != theirs.get(conversation):
                         raise StorageError(f"Conversation {conversation} is not the same there.")
                     self._compared[conversation] = self._lasts[conversation]
+
+    @asynccontextmanager
+    async def _exported(self) -> AsyncIterator[tuple[LogExport, ThreadPoolExecutor]]:
+        """The log as it is now, and the one thread that reads it: whoever is cancelled while it
+        reads closes it after that."""
+        loop = asyncio.get_running_loop()
+        thread = ThreadPoolExecutor(1, thread_name_prefix="log-export")
+        try:
+            export = await loop.run_in_executor(thread, LogExport, self._data / "messages")
+            try:
+                yield export, thread
+            finally:
+                await loop.run_in_executor(thread, export.close)
         finally:
-            await asyncio.to_thread(export.close)
+            thread.shutdown(wait=False)
 
     def _digests(
         self, export: LogExport, conversations: Sequence[int]

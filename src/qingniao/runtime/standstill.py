@@ -43,6 +43,7 @@ class Standstill:
         self._message_log = log
         self._database = database
         self.is_still = False
+        self._answered = ""
 
     async def run(self) -> None:
         """Stand still whenever asked, until cancelled."""
@@ -50,10 +51,13 @@ class Standstill:
             asked = await asyncio.to_thread(self._asked)
             if asked is None and self.is_still:
                 self._go_on()
-            elif asked is not None and not self.is_still:
+            elif asked is not None:
                 try:
-                    await self._stop()
-                    await asyncio.to_thread(self._answer, asked)
+                    if not self.is_still:
+                        await self._stop()
+                    # Who asked first may have been killed, and be run again.
+                    if asked != self._answered:
+                        await asyncio.to_thread(self._answer, asked)
                 except (StorageError, OSError) as exc:
                     _log.warning("standstill_failed", reason=str(exc))
                     self._go_on()
@@ -67,20 +71,22 @@ class Standstill:
         await self._message_log.flush_reads()
 
     def _go_on(self) -> None:
-        self.is_still = False
+        self.is_still, self._answered = False, ""
         self._pipeline.go_on()
         self._database.go_on()
         _log.info("standstill_ended")
 
     def _asked(self) -> str | None:
         """What the request says; `None` if there is none, or if who asked has gone."""
-        if (self._folder / MOVED).exists():
+        moved, pause = self._folder / MOVED, self._folder / PAUSE
+        if moved.exists():
             return ""
-        pause = self._folder / PAUSE
         try:
             said = pause.read_text("utf-8")
             age_s = time.time() - pause.stat().st_mtime
         except OSError:
+            if moved.exists():
+                return ""  # it was renamed in this moment
             with contextlib.suppress(OSError):
                 (self._folder / PAUSED).unlink()
             return None
@@ -95,6 +101,7 @@ class Standstill:
     def _answer(self, asked: str) -> None:
         if asked:
             (self._folder / PAUSED).write_text(asked, "utf-8")
+            self._answered = asked
 
     def readings(self) -> Iterable[Reading]:
         """For `metrics`."""

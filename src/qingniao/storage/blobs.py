@@ -11,14 +11,23 @@ import asyncio
 import hashlib
 import re
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import BinaryIO, Final, Protocol
 
 from msgspec import Struct
 
 from qingniao.errors import StorageError
 
-__all__ = ["CHUNK_BYTES", "LIMIT_BYTES", "BlobWriter", "Blobs", "Spool", "Stored", "named"]
+__all__ = [
+    "CHUNK_BYTES",
+    "LIMIT_BYTES",
+    "BlobWriter",
+    "Blobs",
+    "Spool",
+    "SpoolWriter",
+    "Stored",
+    "named",
+]
 
 CHUNK_BYTES: Final = 256 * 1024
 LIMIT_BYTES: Final = 1024 * 1024 * 1024
@@ -134,6 +143,32 @@ class Spool:
     def close(self) -> None:
         """Let go of the file. Idempotent."""
         self.file.close()
+
+
+class SpoolWriter:
+    """`BlobWriter` of a store that is given a content whole, once all of it has been gathered."""
+
+    def __init__(self, spool: Spool, give: Callable[[str, Spool], Awaitable[None]]) -> None:
+        """`give` stores under a name what can be read from the spool's file."""
+        self._spool = spool
+        self._give = give
+
+    async def write(self, data: bytes) -> None:
+        """See `BlobWriter.write`."""
+        await self._spool.write(data)
+
+    async def commit(self, name: str) -> Stored:
+        """See `BlobWriter.commit`."""
+        named(name)
+        spool = self._spool
+        await asyncio.to_thread(spool.rewind)
+        await self._give(name, spool)
+        spool.close()
+        return Stored(name, spool.size, spool.sha256)
+
+    async def abort(self) -> None:
+        """See `BlobWriter.abort`."""
+        self._spool.close()
 
 
 def named(name: str) -> str:

@@ -11,7 +11,7 @@ from typing import Final
 from sqlalchemy import delete, insert, select
 
 from qingniao.errors import StorageError
-from qingniao.storage.blobs import CHUNK_BYTES, Spool, Stored, named
+from qingniao.storage.blobs import CHUNK_BYTES, Spool, SpoolWriter, named
 from qingniao.storage.database import Database, upsert
 from qingniao.storage.models import blob_pieces, blobs
 
@@ -28,10 +28,10 @@ class DatabaseBlobs:
         self._database = database
         self._limit_bytes = limit_bytes
 
-    async def create(self) -> "DatabaseWriter":
+    async def create(self) -> SpoolWriter:
         """See `Blobs.create`."""
         spool = await asyncio.to_thread(Spool.temporary, limit_bytes=self._limit_bytes)
-        return DatabaseWriter(self._database, spool)
+        return SpoolWriter(spool, self._put)
 
     async def read(self, path: str, start: int, end: int) -> AsyncIterator[bytes]:
         """See `Blobs.read`."""
@@ -80,23 +80,7 @@ class DatabaseBlobs:
     async def close(self) -> None:
         """The database belongs to somebody else."""
 
-
-class DatabaseWriter:
-    """One content, gathered here and written whole."""
-
-    def __init__(self, database: Database, spool: Spool) -> None:
-        self._database = database
-        self._spool = spool
-
-    async def write(self, data: bytes) -> None:
-        """See `BlobWriter.write`."""
-        await self._spool.write(data)
-
-    async def commit(self, name: str) -> Stored:
-        """See `BlobWriter.commit`."""
-        named(name)
-        spool = self._spool
-        await asyncio.to_thread(spool.rewind)
+    async def _put(self, name: str, spool: Spool) -> None:
         row = {"path": name, "size": spool.size, "sha256": spool.sha256}
         async with self._database.write() as connection:
             # First the row of the whole: whoever gives the same name at once waits here.
@@ -112,9 +96,3 @@ class DatabaseWriter:
                 piece = {"path": name, "number": number, "data": data}
                 await connection.execute(insert(blob_pieces), piece)
                 number += 1
-        spool.close()
-        return Stored(name, spool.size, spool.sha256)
-
-    async def abort(self) -> None:
-        """See `BlobWriter.abort`."""
-        self._spool.close()

@@ -16,7 +16,7 @@ from obstore.exceptions import BaseError, PermissionDeniedError, Unauthenticated
 from obstore.store import S3Store
 
 from qingniao.errors import ConfigError, StartError, StorageError
-from qingniao.storage.blobs import LIMIT_BYTES, Spool, Stored, named
+from qingniao.storage.blobs import LIMIT_BYTES, Spool, SpoolWriter, named
 
 if TYPE_CHECKING:
     from obstore.store import ClientConfig, RetryConfig, S3Config
@@ -89,10 +89,10 @@ class S3Blobs:
         except StorageError as exc:
             raise StartError(f"{exc} (blobs.url)") from exc
 
-    async def create(self) -> "S3Writer":
+    async def create(self) -> SpoolWriter:
         """See `Blobs.create`."""
         spool = await asyncio.to_thread(Spool.temporary, limit_bytes=self._limit_bytes)
-        return S3Writer(self._store, spool, self._timeout_s)
+        return SpoolWriter(spool, self._put)
 
     async def read(self, path: str, start: int, end: int) -> AsyncIterator[bytes]:
         """See `Blobs.read`."""
@@ -142,33 +142,10 @@ class S3Blobs:
     async def close(self) -> None:
         """The client's connections go with it."""
 
-
-class S3Writer:
-    """One content, gathered here and sent whole."""
-
-    def __init__(self, store: S3Store, spool: Spool, timeout_s: float) -> None:
-        self._store = store
-        self._spool = spool
-        self._timeout_s = timeout_s
-
-    async def write(self, data: bytes) -> None:
-        """See `BlobWriter.write`."""
-        await self._spool.write(data)
-
-    async def commit(self, name: str) -> Stored:
-        """See `BlobWriter.commit`."""
-        named(name)
-        spool = self._spool
-        await asyncio.to_thread(spool.rewind)
+    async def _put(self, name: str, spool: Spool) -> None:
         with _ours():
             async with asyncio.timeout(self._timeout_s + spool.size / SLOWEST_BYTES_S):
                 await obstore.put_async(self._store, name, spool.file)
-        spool.close()
-        return Stored(name, spool.size, spool.sha256)
-
-    async def abort(self) -> None:
-        """See `BlobWriter.abort`."""
-        self._spool.close()
 
 
 class _Gone(StorageError):

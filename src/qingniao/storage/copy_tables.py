@@ -4,7 +4,7 @@ Owns the comparison, row by row and both ways; refuses to know what a row means.
 when nothing changes any more, it finds nothing to do: that is the proof that both are the same.
 """
 
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Sequence
 from typing import Any, Final
 
 from sqlalchemy import (
@@ -64,13 +64,7 @@ async def count_rows(database: Database) -> dict[str, int]:
 async def _bring(source: Database, target: Database, table: Table) -> int:
     """Rows that are new or different in the source."""
     changed = 0
-    last: Sequence[Any] = ()
-    while True:
-        async with source.read() as connection:
-            rows = await _page(connection, table, last)
-        if not rows:
-            return changed
-        last = [rows[-1]._mapping[column] for column in table.primary_key]
+    async for rows in _pages(source, table):
         wanted = [_fitting(table, row) for row in rows]
         keys = [_key(table, row) for row in wanted]
         async with target.write() as connection:
@@ -82,6 +76,7 @@ async def _bring(source: Database, target: Database, table: Table) -> int:
             if different:
                 await _put(connection, table, different)
         changed += len(different)
+    return changed
 
 
 async def _put(connection: AsyncConnection, table: Table, rows: list[dict[str, Any]]) -> None:
@@ -103,13 +98,7 @@ async def _put(connection: AsyncConnection, table: Table, rows: list[dict[str, A
 async def _take_away(source: Database, target: Database, table: Table) -> int:
     """Rows that the source has no longer."""
     gone = 0
-    last: Sequence[Any] = ()
-    while True:
-        async with target.read() as connection:
-            rows = await _page(connection, table, last)
-        if not rows:
-            return gone
-        last = [rows[-1]._mapping[column] for column in table.primary_key]
+    async for rows in _pages(target, table):
         keys = [_key(table, row) for row in map(_plain(table), rows)]
         async with source.read() as connection:
             there = await connection.execute(select(*table.primary_key).where(_among(table, keys)))
@@ -119,16 +108,21 @@ async def _take_away(source: Database, target: Database, table: Table) -> int:
             async with target.write() as connection:
                 await connection.execute(delete(table).where(_among(table, surplus)))
         gone += len(surplus)
+    return gone
 
 
-async def _page(
-    connection: AsyncConnection, table: Table, last: Sequence[Any]
-) -> Sequence[Row[Any]]:
+async def _pages(database: Database, table: Table) -> AsyncGenerator[Sequence[Row[Any]]]:
+    """All rows in the order of their keys. No connection is held between two pages."""
     keys = list(table.primary_key)
-    query = select(table).order_by(*keys).limit(_PAGE)
-    if last:
-        query = query.where(tuple_(*keys) > tuple_(*last) if len(keys) > 1 else keys[0] > last[0])
-    return (await connection.execute(query)).all()
+    page = query = select(table).order_by(*keys).limit(_PAGE)
+    while True:
+        async with database.read() as connection:
+            rows = (await connection.execute(page)).all()
+        if not rows:
+            return
+        yield rows
+        last = [rows[-1]._mapping[key] for key in keys]
+        page = query.where(tuple_(*keys) > tuple_(*last) if len(keys) > 1 else keys[0] > last[0])
 
 
 async def _count_on(connection: AsyncConnection, table: Table) -> None:

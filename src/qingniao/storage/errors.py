@@ -7,7 +7,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from qingniao.errors import StorageError
 
-__all__ = ["Taken", "Unreachable", "from_driver"]
+__all__ = ["STATES", "Taken", "Unreachable", "from_driver"]
 
 _SENTENCES: Final = (
     ("disk is full", "The disk is full: the database cannot be written."),
@@ -21,17 +21,19 @@ _SENTENCES: Final = (
 )
 """SQLite's, by what it says."""
 
-_STATES: Final = {
-    "25006": "The database server takes no writes: is it a standby?",
-    "28000": "The database does not let us in: check database.url.",
-    "28P01": "The database does not let us in: check database.url.",
-    "3D000": "There is no such database: create it, or check database.url.",
+STATES: Final = {
+    "25006": "This PostgreSQL can only be read: it is a replica.",
+    "28000": "PostgreSQL does not let us in: check the user and password in database.url.",
+    "28P01": "PostgreSQL does not let us in: check the user and password in database.url.",
+    "3D000": "There is no such database: PostgreSQL has no database of this name.",
     "40P01": "Two changes held each other up in the database: try again.",
-    "42501": "The database does not allow this: its user needs more rights.",
-    "53100": "The disk of the database server is full.",
-    "53200": "The database server is out of memory.",
-    "53300": "The database has no connection left: lower database.pool.",
-    "57014": "The database did not answer in time.",
+    "42501": "PostgreSQL does not allow this user to do that: it needs more rights.",
+    "53100": "The disk of PostgreSQL is full.",
+    "53200": "PostgreSQL is out of memory.",
+    "53300": "PostgreSQL has no connection left for us: raise its max_connections, or lower "
+    "database.pool.",
+    "55P03": "PostgreSQL did not answer in time.",
+    "57014": "PostgreSQL did not answer in time.",
 }
 """PostgreSQL's, by SQLSTATE."""
 
@@ -60,7 +62,7 @@ def from_driver(exc: Exception) -> StorageError:
     if "ClientConfigurationError" in f"{type(cause)} {type(cause.__cause__)}":
         return StorageError("The driver does not understand this URL.")
     state = getattr(cause, "sqlstate", None) or ""
-    if sentence := _STATES.get(state):
+    if sentence := STATES.get(state):
         return StorageError(sentence)
     if state.startswith(_LOST) or (isinstance(exc, DBAPIError) and exc.connection_invalidated):
         return Unreachable()

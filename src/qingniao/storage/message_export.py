@@ -3,7 +3,7 @@
 Owns a read-only view of RocksDB as it was when it was opened; refuses to write a byte. Rule: what
 it shows was written, not necessarily synced: it is final when the serving process stands still.
 
-Everything here blocks: call it through `asyncio.to_thread`.
+Everything here blocks: call it in a thread, and always in the same one.
 """
 
 from collections.abc import Iterator

@@ -24,6 +24,7 @@ __all__ = ["LogImport", "Moved", "digest"]
 
 _DEADLINE_S: Final = 120.0
 _PAGE: Final = 10_000
+_IN_USE: Final = "That database is in use already: name an empty one."
 _encode: Final = msgspec.msgpack.Encoder().encode
 
 _DIGESTS: Final = """
@@ -76,15 +77,18 @@ class LogImport:
         log = cls(connections)
         try:
             await connections.open()
+            ((has_log,),) = await connections.fetch(
+                "SELECT to_regclass('messages.layout') IS NOT NULL"
+            )
+            if is_used and not has_log:
+                raise StartError(_IN_USE)
             await open_schema(connections, moving=source)
             ((moving, has_heads),) = await connections.fetch(
                 "SELECT moving, EXISTS (SELECT FROM messages.heads) FROM messages.layout"
             )
             if moving != source and (moving or has_heads or is_used):
                 raise StartError(
-                    "That database is in use already: name an empty one."
-                    if not moving
-                    else "Another installation is being moved into that database."
+                    "Another installation is being moved into that database." if moving else _IN_USE
                 )
             await connections.fetch("UPDATE messages.layout SET moving = $1", source)
         except BaseException:

@@ -13,6 +13,7 @@ from typing import Any, Final, Protocol
 import asyncpg
 
 from qingniao.errors import StartError, StorageError
+from qingniao.storage.errors import STATES
 
 __all__ = ["Connection", "Connections", "Row", "from_asyncpg"]
 
@@ -145,19 +146,9 @@ class Connections:
 def from_asyncpg(exc: BaseException) -> StorageError:
     """What the driver says, as something a person can act on. Never with the URL in it."""
     match exc:
-        case asyncpg.InvalidPasswordError() | asyncpg.InvalidAuthorizationSpecificationError():
-            text = "PostgreSQL does not know this user or password."
-        case asyncpg.InvalidCatalogNameError():
-            text = "PostgreSQL has no database of this name."
-        case asyncpg.InsufficientPrivilegeError():
-            text = "PostgreSQL does not allow this user to do that."
-        case asyncpg.DiskFullError():
-            text = "The disk of PostgreSQL is full."
-        case asyncpg.ReadOnlySQLTransactionError():
-            text = "This PostgreSQL can only be read: it is a replica."
-        case asyncpg.TooManyConnectionsError():
-            text = "PostgreSQL has no connection left for us: raise its max_connections."
-        case asyncpg.QueryCanceledError() | asyncpg.LockNotAvailableError() | TimeoutError():
+        case asyncpg.PostgresError(sqlstate=state) if state in STATES:
+            text = STATES[state]
+        case TimeoutError():
             text = "PostgreSQL did not answer in time."
         case asyncpg.ClientConfigurationError() | ValueError():
             text = "`database.url` is not one that PostgreSQL's driver understands."

@@ -43,7 +43,8 @@ class Gathering(Generic[Question, Answer]):
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[Answer] = loop.create_future()
         self._waiting.append((question, answer))
-        if len(self._tasks) < _ON_THEIR_WAY:
+        # One that has just ended is still among them, and would not look again.
+        if sum(not task.done() for task in self._tasks) < _ON_THEIR_WAY:
             task = loop.create_task(self._run())
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)

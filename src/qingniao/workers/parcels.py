@@ -25,7 +25,7 @@ PARCELS: Final = "knowledge"
 
 
 class ParcelDamaged(QingniaoError):
-    """What was fetched is not what was announced; it will be fetched again."""
+    """What was fetched is not what was announced; it will be built again."""
 
     code = "parcel"
     temporary = True

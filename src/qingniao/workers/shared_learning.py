@@ -32,7 +32,7 @@ from qingniao.training import (
     version_of,
 )
 from qingniao.workers.learning import BUILD_S, LearningFailed, build_apart
-from qingniao.workers.parcels import PARCELS, fetch, parcel_name, put
+from qingniao.workers.parcels import PARCELS, ParcelDamaged, fetch, parcel_name, put
 
 __all__ = ["SharedLearning"]
 
@@ -123,22 +123,34 @@ class SharedLearning:
             await self._build(stands)
 
     async def _take(self, stands: Version) -> None:
-        """Put the announced version to use; if its parcel is lost, it is built again."""
+        """Put the announced version to use; if its parcel is lost or damaged, it is built again."""
+        parcel = parcel_name(stands.version, stands.sha256)
         if not await asyncio.to_thread(has_version, self._folder, stands.version) and (
-            await self._blobs.size(parcel_name(stands.version, stands.sha256)) is None
+            await self._blobs.size(parcel) is None
         ):
             await self._build(stands)
             return
+        try:
+            built = await self._opened(stands)
+        except ParcelDamaged:
+            # Nobody can ever use it. While it is there, it would be announced once more.
+            _log.warning("parcel_damaged", version=stands.version)
+            await self._blobs.delete(parcel)
+            await self._build(stands)
+            return
+        self._swap(built)
+        await asyncio.to_thread(prune, self._folder, keep=built.version)
+
+    async def _opened(self, stands: Version) -> Built:
+        """Bring the announced version here, unless it is here, and open it."""
         await fetch(self._blobs, self._folder, stands.version, stands.sha256)
         try:
-            built = await asyncio.to_thread(open_version, self._folder, stands.version)
+            return await asyncio.to_thread(open_version, self._folder, stands.version)
         except NotBuilt:
             # A damaged folder costs one more fetch, not an administrator's evening.
             await asyncio.to_thread(_forget, self._folder / stands.version)
             await fetch(self._blobs, self._folder, stands.version, stands.sha256)
-            built = await asyncio.to_thread(open_version, self._folder, stands.version)
-        self._swap(built)
-        await asyncio.to_thread(prune, self._folder, keep=built.version)
+            return await asyncio.to_thread(open_version, self._folder, stands.version)
 
     async def _build(self, stands: Version) -> None:
         """If it is nobody else's turn: build what the knowledge base is now and announce it."""

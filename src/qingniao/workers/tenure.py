@@ -67,11 +67,14 @@ class Tenure:
     async def _hold(self) -> None:
         """Work until the lease is lost, or the work ends."""
         term = self.term
-        working = asyncio.get_running_loop().create_task(self._work())
+        loop = asyncio.get_running_loop()
+        working = loop.create_task(self._work())
         _log.info("tenure_begun", name=self._name, term=term)
         try:
             while self.term == term and not working.done():
-                await asyncio.wait([working], timeout=self._ttl_s / _KEEP)
+                # Unanswered, it may be over before it is time to ask again.
+                left_s = max(0.0, self._until - loop.time())
+                await asyncio.wait([working], timeout=min(self._ttl_s / _KEEP, left_s))
                 if not working.done():
                     await self._ask()
         finally:

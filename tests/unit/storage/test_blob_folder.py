@@ -78,19 +78,6 @@ async def test_a_disk_that_refuses_is_our_error(blobs: FolderBlobs):
     await writer.abort()
 
 
-async def test_a_lost_content_is_our_error(blobs: FolderBlobs):
-    with pytest.raises(StorageError, match="no longer"):
-        await read(blobs, "ab/gone", 0, 5)
-
-
-async def test_a_content_that_lost_its_end_is_our_error(blobs: FolderBlobs, tmp_path: Path):
-    writer = await blobs.create()
-    await writer.write(b"0123456789")
-    stored = await writer.commit(ID)
-    with pytest.raises(StorageError, match="shorter"):
-        await read(blobs, stored.path, 0, 20)
-
-
 async def test_what_another_process_has_on_its_way_stays(blobs: FolderBlobs, tmp_path: Path):
     writer = await blobs.create()
     await writer.write(b"x" * CHUNK_BYTES)

@@ -95,3 +95,19 @@ async def test_waiting_ends_by_a_deadline_and_by_closing() -> None:
     await double.close()
     told = await asyncio.gather(*asking, return_exceptions=True)
     assert {type(fault) for fault in told} == {StorageError}
+
+
+async def test_who_asks_again_just_when_all_statements_end_is_not_left_waiting() -> None:
+    database = Database()
+    double = gathering(database)
+    database.may_answer.clear()
+
+    async def asks_twice() -> int:
+        return await double(await double(1))
+
+    again = asyncio.create_task(asks_twice())
+    await asyncio.sleep(0.01)
+    other = asyncio.create_task(double(3))
+    await asyncio.sleep(0.01)
+    database.may_answer.set()  # both statements end in the same turn of the loop
+    assert await asyncio.gather(again, other) == [4, 6]

@@ -235,6 +235,19 @@ async def test_a_lost_parcel_is_built_again(house: House):
     assert len(await house.parcels()) == 1
 
 
+async def test_a_damaged_parcel_is_built_again(house: House):
+    await Worker(house, "first").learning.learn()
+    [name] = await house.parcels()
+    path = house.root / "blobs" / name
+    path.write_bytes(path.read_bytes()[:-1])
+    late = Worker(house, "late")
+    await late.learning.learn()
+    assert (house.builds, late.answer("怎么退货")) == (2, "七天")
+    another = Worker(house, "another")
+    await another.learning.learn()
+    assert (house.builds, another.answer("怎么退货")) == (2, "七天")
+
+
 async def test_a_damaged_local_version_is_fetched_again(house: House):
     first = Worker(house, "w")
     await first.learning.learn()
