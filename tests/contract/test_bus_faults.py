@@ -17,6 +17,7 @@ from qingniao.bus.redis import RedisBus
 from qingniao.bus.redis_servers import slot_of
 from qingniao.clock import wall_ms
 from qingniao.servers.redis import Cluster, RedisServers, Sentinels
+from qingniao.testing.drills.ways import Way
 
 pytestmark = pytest.mark.timeout(120)
 RECOVERS_S = 30.0
@@ -542,81 +543,26 @@ def _vanish(bus: RedisBus) -> None:
         task.cancel()
 
 
-class Relay:
-    """A line to one server, which can be cut or go dead without a word."""
-
-    def __init__(self, port: int) -> None:
-        self._port = port
-        self._open = asyncio.Event()
-        self._open.set()
-        self._tasks: set[asyncio.Task[None]] = set()
-        self.url = ""
-
-    async def __aenter__(self) -> "Relay":
-        self._server = await asyncio.start_server(self._accept, "127.0.0.1", 0)
-        self.url = f"redis://127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        self._server.close()
-        await self.cut()
-
-    def hole(self) -> None:
-        self._open.clear()
-
-    def heal(self) -> None:
-        self._open.set()
-
-    async def cut(self) -> None:
-        for task in list(self._tasks):
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-
-    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.get_running_loop().create_task(self._serve(reader, writer))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        far = await asyncio.open_connection("127.0.0.1", self._port)
-        try:
-            async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(self._carry(reader, far[1]))
-                tasks.create_task(self._carry(far[0], writer))
-        except* OSError:
-            pass
-        finally:
-            writer.transport.abort()
-            far[1].transport.abort()
-
-    async def _carry(self, source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
-        while data := await source.read(65_536):
-            await self._open.wait()
-            target.write(data)
-            await target.drain()
-        raise ConnectionResetError
-
-
 async def test_one_process_is_cut_off_from_redis(
     redis_standalone: RedisServers, stack: AsyncExitStack
 ) -> None:
     (node,) = redis_standalone.nodes
-    relay = await stack.enter_async_context(Relay(node.port))
+    way = await stack.enter_async_context(Way(node.port))
     join = processes(redis_standalone, stack, deadline_ms=500)
     b = await join()
-    a = await stack.enter_async_context(_through(relay, b))
+    a = await stack.enter_async_context(_through(way, b))
     ear = Ear(b)
     await b.fanout.follow(7)
     await talks(a, ear)
     await until(lambda: b.fanout._peers)
 
-    relay.hole()
+    way.hole()
     a.fanout.publish(news(5))  # on its way, and never there
     await until(lambda: a.degraded, within_s=RECOVERS_S)
     # The others hear nothing of it any more: what it stores, they look for.
     await until(lambda: b.fanout.is_whole is False and ear.covers(7), within_s=RECOVERS_S)
     ear.heard.clear()
-    relay.heal()
+    way.mend()
     await well(a, b)
     await until(lambda: ear.covers(7), within_s=RECOVERS_S)
     await talks(a, ear)
@@ -625,7 +571,8 @@ async def test_one_process_is_cut_off_from_redis(
     other = Ear(a)
     await a.fanout.follow(8)
     for _ in range(5):
-        await relay.cut()
+        way.cut()
+        way.mend()  # at once: who was cut off may come back
         await well(a, b)
         await until(lambda: other.covers(8), within_s=RECOVERS_S)
         other.heard.clear()
@@ -634,9 +581,10 @@ async def test_one_process_is_cut_off_from_redis(
 
 
 @contextlib.asynccontextmanager
-async def _through(relay: Relay, beside: RedisBus) -> AsyncIterator[RedisBus]:
-    """A process of the same installation whose only way is the relay."""
-    bus = RedisBus(msgspec.structs.replace(beside._config, url=relay.url))
+async def _through(way: Way, beside: RedisBus) -> AsyncIterator[RedisBus]:
+    """A process of the same installation whose only way to Redis is this one."""
+    url = f"redis://127.0.0.1:{way.port}"
+    bus = RedisBus(msgspec.structs.replace(beside._config, url=url))
     await bus.open()
     yield bus
     await bus.close()
