@@ -6,19 +6,17 @@ is started as an operator starts it; HAProxy runs, and nobody comes in by it.
 """
 
 import contextlib
-import json
 from collections.abc import AsyncIterator
-from typing import Any, Final, Literal, Self
+from typing import Final, Literal, Self
 
 from bench.native.generator import lasting_ticket
-from msgspec import convert
 from sqlalchemy import text
 
 from qingniao.auth import Signer
 from qingniao.replay.house import Api
 from qingniao.storage.database import Database
 from qingniao.storage.keys import SharedKeys
-from qingniao.testing.clusters import OwnCluster, Process
+from qingniao.testing.clusters import OwnCluster
 
 __all__ = ["SETTINGS", "Installation", "RedisKind"]
 
@@ -73,7 +71,7 @@ class Installation:
 
     @contextlib.asynccontextmanager
     async def _database(self) -> AsyncIterator[Database]:
-        (postgres,) = [process for process in self._processes() if process.role == "postgres"]
+        (postgres,) = self.cluster.table("postgres")
         password = (self.cluster.data / "cluster/postgres/password").read_text()
         url = f"postgresql://qingniao:{password}@127.0.0.1:{postgres.port}/qingniao"
         database = await Database.connect(url, pool=1)
@@ -96,7 +94,7 @@ class Installation:
     @property
     def gateways(self) -> list[int]:
         """Their ports."""
-        return [process.port for process in self._processes() if process.role == "gateway"]
+        return [process.port for process in self.cluster.table("gateway")]
 
     def url(self) -> str:
         """Of one gateway."""
@@ -104,20 +102,12 @@ class Installation:
 
     def pids(self, *roles: str) -> list[int]:
         """Processes of these roles: those of `qingniao serve --role`, or `redis`, `postgres`."""
-        return [process.pid for process in self._processes() if process.role in roles]
+        return [process.pid for process in self.cluster.table() if process.role in roles]
 
     def roles(self) -> dict[str, list[int]]:
         """`gateway`, `api`, `ai`, `workers` → processes of ours, all of them."""
         found: dict[str, list[int]] = {}
-        for process in self._processes():
+        for process in self.cluster.table():
             if process.role not in _BESIDE:
                 found.setdefault(process.name.rstrip("0123456789"), []).append(process.pid)
         return found
-
-    def ours(self) -> list[int]:
-        """All processes of ours, but the command that keeps them running."""
-        return [pid for pids in self.roles().values() for pid in pids]
-
-    def _processes(self) -> list[Process]:
-        rows: Any = json.loads((self.cluster.data / "cluster/processes.json").read_bytes())
-        return convert(rows, list[Process])
