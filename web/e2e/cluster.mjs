@@ -15,7 +15,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { argv, env, exit, kill, stderr } from 'node:process';
 import { createInterface } from 'node:readline';
-import { launch, log, NEW_PASSWORD, reads, times } from './stage.mjs';
+import { launch, log, NEW_PASSWORD, people, reads, times } from './stage.mjs';
 
 const folder = argv[2] ?? join(tmpdir(), 'qingniao-cluster-story');
 mkdirSync(folder, { recursive: true });
@@ -52,20 +52,7 @@ function gateways() {
 }
 
 const browser = await launch();
-const faults = [];
-const pages = new Map();
-async function open(name) {
-  const context = await browser.newContext({
-    viewport: { width: 1440, height: 900 },
-    locale: 'zh-CN',
-    reducedMotion: 'reduce',
-  });
-  const page = await context.newPage();
-  page.setDefaultTimeout(20_000);
-  pages.set(name, page);
-  page.on('pageerror', (error) => faults.push(`${name}: ${error.message}`));
-  return page;
-}
+const { open, pages, faults } = people(browser);
 
 try {
   await says(/^ready$/, 120_000);

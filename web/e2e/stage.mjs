@@ -23,6 +23,25 @@ export function launch() {
   });
 }
 
+/** Whoever takes part: `open(name)` is a page of theirs alone; `faults` is what any page threw. */
+export function people(browser) {
+  const pages = new Map();
+  const faults = [];
+  async function open(name) {
+    const context = await browser.newContext({
+      viewport: { width: 1440, height: 900 },
+      locale: 'zh-CN',
+      reducedMotion: 'reduce',
+    });
+    const page = await context.newPage();
+    page.setDefaultTimeout(20_000);
+    pages.set(name, page);
+    page.on('pageerror', (error) => faults.push(`${name}: ${error.message}`));
+    return page;
+  }
+  return { open, pages, faults };
+}
+
 /** How often a text can be read within a part of the page. */
 export async function times(part, text) {
   // biome-ignore lint/performance/useDomNodeTextContent: hidden text must not count
