@@ -65,7 +65,8 @@ try {
   await visitor.getByRole('button', { name: /在线咨询/ }).click();
   const panel = visitor.getByRole('dialog');
   const box = panel.getByRole('textbox');
-  await box.waitFor();
+  // What could be asked is offered once something can be said: before that, Enter does nothing.
+  await panel.getByRole('button', { name: '怎么退货' }).waitFor();
   await box.fill('怎么退货');
   await box.press('Enter');
   await reads(panel, '自签收之日起');
