@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator
 from typing import Final, Literal, Self
 
 from bench.native.generator import lasting_ticket
+from bench.native.house import ONE_AGENT, PASSWORD
 from sqlalchemy import text
 
 from qingniao.auth import Signer
@@ -18,22 +19,14 @@ from qingniao.storage.database import Database
 from qingniao.storage.keys import SharedKeys
 from qingniao.testing.clusters import OwnCluster
 
-__all__ = ["SETTINGS", "Installation", "RedisKind"]
+__all__ = ["Installation", "RedisKind"]
 
 RedisKind = Literal["standalone", "cluster"]
 
-SETTINGS: Final = {
-    "QINGNIAO_LOG_LEVEL": "error",
-    # One agent's account has all connections of agents, and speaks faster than a person types.
-    "QINGNIAO_WIRE_AGENT_RATE": "1000000",
-    "QINGNIAO_GATEWAY_CONNECTIONS_EACH": "1000",
-}
-"""What has to be different from what everybody gets, with any load of a bench."""
 _LOG_SIZE: Final = text("""
 SELECT (SELECT count(*) FROM messages.entries), sum(pg_total_relation_size(inhrelid))
 FROM pg_inherits WHERE inhparent = 'messages.entries'::regclass
 """)
-_PASSWORD: Final = "bench-bench-7391"
 _BESIDE: Final = frozenset({"postgres", "redis", "haproxy"})
 
 
@@ -49,7 +42,7 @@ class Installation:
     ) -> None:
         self.cluster = OwnCluster(
             "--gateways", str(gateways), "--api", "1", "--together", "--redis", redis,
-            settings=SETTINGS | (settings or {}),
+            settings=ONE_AGENT | (settings or {}),
         )  # fmt: skip
         self.ticket = ""
         """An agent's, good for an hour."""
@@ -58,7 +51,7 @@ class Installation:
         await self.cluster.__aenter__()
         try:
             api = Api(self.cluster.url)
-            await api.sign_in("admin", self.cluster.password, _PASSWORD)
+            await api.sign_in("admin", self.cluster.password, PASSWORD)
             self.signer = await self._signer()
             self.ticket = lasting_ticket(self.signer, await api.ticket())
         except BaseException:
