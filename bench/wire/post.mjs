@@ -11,7 +11,7 @@
 
 import { once } from 'node:events';
 import { argv, stdin, stdout } from 'node:process';
-import { launch } from '../../web/e2e/stage.mjs';
+import { launch } from '../../web/chromium.mjs';
 
 const [page, api, count, token, text] = argv.slice(2);
 

@@ -15,7 +15,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { argv, env, exit, kill, stderr } from 'node:process';
 import { createInterface } from 'node:readline';
-import { launch, log, NEW_PASSWORD, people, reads, times } from './stage.mjs';
+import { launch } from '../chromium.mjs';
+import { log, NEW_PASSWORD, people, reads, times } from './stage.mjs';
 
 const folder = argv[2] ?? join(tmpdir(), 'qingniao-cluster-story');
 mkdirSync(folder, { recursive: true });

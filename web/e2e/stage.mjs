@@ -1,27 +1,9 @@
-/** What the stories in real browsers share: the browser, and reading what a person could read. */
+/** What the stories in real browsers share: pages of people, and reading what a person could read. */
 
-import { env, stderr } from 'node:process';
-import { chromium } from 'playwright-core';
+import { stderr } from 'node:process';
 
 export const NEW_PASSWORD = 'qing-cao-di-88-hao';
 export const log = (said) => stderr.write(`story: ${said}\n`);
-
-/** Chromium without anything that talks to others. */
-export function launch() {
-  return chromium.launch({
-    executablePath: env.CHROMIUM ?? '/usr/bin/chromium',
-    args: [
-      '--headless',
-      '--no-sandbox',
-      '--disable-gpu',
-      '--disable-quic',
-      '--no-first-run',
-      '--disable-background-networking',
-      '--disable-component-update',
-      '--disable-sync',
-    ],
-  });
-}
 
 /** Whoever takes part: `open(name)` is a page of theirs alone; `faults` is what any page threw. */
 export function people(browser) {
