@@ -27,13 +27,11 @@ from typing import Any, Final
 from msgspec import Struct
 
 from bench.gateway_cost import compiled
-from bench.native.generator import Talk, lasting_ticket, parties
+from bench.native.generator import Talk, parties
+from bench.native.house import ANY_RATE, ONE_AGENT, opened
 from bench.run import Goal
-from bench.scaled.installation import SETTINGS, Installation, RedisKind
+from bench.scaled.installation import Installation, RedisKind
 from bench.scaled.processes import cpu_s
-from qingniao.auth import KeyRing, Signer
-from qingniao.errors import StartError
-from qingniao.replay.house import Api, OwnServer
 
 __all__ = ["GOALS", "Arrangement", "measure"]
 
@@ -45,8 +43,6 @@ GOALS: Final = {
     "dropped": Goal("<=", 0),
 }
 
-_SETTINGS: Final = {"QINGNIAO_WIRE_RATE": "1000000"}
-"""At the most, visitors speak faster than a person types as well."""
 _VISITORS: Final = 200
 _AGENTS: Final = 4
 _PACE: Final = 1_000
@@ -119,21 +115,14 @@ class _Subject(Struct, frozen=True, kw_only=True):
 @contextlib.asynccontextmanager
 async def _open(arrangement: Arrangement, folder: Path) -> AsyncIterator[_Subject]:
     if not arrangement.gateways:
-        data = folder / arrangement.name
-        async with OwnServer(SETTINGS | _SETTINGS, data) as server:
-            if server.process is None:
-                raise StartError("The server did not start.")
-            api = Api(server.url)
-            await api.sign_in("admin", server.password, "bench-bench-7391")
-            signer = Signer(KeyRing.open(data / "keys"))
-            ticket = lasting_ticket(signer, await api.ticket())
+        async with opened(folder / arrangement.name, ONE_AGENT | ANY_RATE) as house:
             yield _Subject(
-                ports=[int(server.url.rpartition(":")[2])],
-                people=parties(signer, ticket, _VISITORS, _AGENTS),
-                pids={"all": [server.process.pid]},
+                ports=[house.port],
+                people=parties(house.signer, house.ticket, _VISITORS, _AGENTS),
+                pids={"all": [house.pid]},
             )
         return
-    async with Installation(arrangement.gateways, arrangement.redis, _SETTINGS) as installation:
+    async with Installation(arrangement.gateways, arrangement.redis, ANY_RATE) as installation:
         beside = {role: installation.pids(role) for role in ("postgres", "redis")}
         yield _Subject(
             ports=installation.gateways,

@@ -5,23 +5,26 @@ rate, the generator (`native/talk.c`) on the other core. One thing grows at a ti
 connections beside the talking ones; how long the conversations are; how much the log holds. Each
 slope is a least-squares line through the points, which are reported too. The goals are the house's
 own: none of the three should matter before everything else has run out.
+
+Believe the slopes of a machine that nobody else uses: a server that has to wait for its core takes
+more at once, each message gets cheaper, and a slope may even fall. Two looks at the same thing
+differ by some microseconds.
 """
 
 import asyncio
 import tempfile
-from collections.abc import Mapping, Sequence
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from bench.gateway_cost import compiled, cpu_s, pin
 from bench.gateway_idle import connect_idle
-from bench.native.generator import FIRST, Talk, lasting_ticket, parties
-from bench.native.witness import rss_bytes
+from bench.native.generator import FIRST, Talk, parties
+from bench.native.house import ANY_RATE, ONE_AGENT, House, opened
+from bench.native.witness import counter, rss_bytes
 from bench.run import Goal
-from qingniao.auth import KeyRing, Signer
 from qingniao.errors import StartError
-from qingniao.replay.house import Api, OwnServer
 
 __all__ = ["GOALS", "measure", "slope"]
 
@@ -31,13 +34,6 @@ GOALS: Final = {
     "us_per_10000_length": Goal("<=", 2),
 }
 
-_SETTINGS: Final = {
-    "QINGNIAO_LOG_LEVEL": "error",
-    "QINGNIAO_WIRE_RATE": "1000000",
-    "QINGNIAO_WIRE_AGENT_RATE": "1000000",
-    # One agent has all conversations here, each on a connection of its own.
-    "QINGNIAO_GATEWAY_CONNECTIONS_EACH": "1000",
-}
 _PAIRS: Final = 500
 _FEW: Final = 20
 """Pairs whose conversations become long."""
@@ -46,6 +42,8 @@ _RATE: Final = 5_000
 _RATES: Final = (1_000, 5_000, 10_000, 20_000, 40_000)
 _IDLE: Final = 7_000
 """Idle connections in each of two groups."""
+_GROWN: Final = 3
+"""Times that the log, or a conversation, is let grow."""
 _WINDOW: Final = 8
 _IDLE_FIRST: Final = 3_000_000
 _FEW_FIRST: Final = 5_000_000
@@ -67,110 +65,97 @@ def slope(points: Sequence[tuple[float, float]]) -> float:
 
 
 class _Slopes:
-    """The server, and the points so far."""
+    """The house, and the points so far."""
 
     def __init__(self, folder: Path, quick: bool) -> None:
         self._folder = folder
         self._look_s = 2 if quick else 8
         self._grow_s = 2 if quick else 25
         self._group = 500 if quick else _IDLE
-        self._pid = self._port = self._stored = 0
+        self._stored = 0
         self._results: dict[str, object] = {}
 
     async def run(self) -> Mapping[str, object]:
         """Everything in turn; the log grows all the time, which is measured last."""
         program = compiled(self._folder)
-        async with AsyncExitStack() as stack:
-            data = self._folder / "data"
-            server = await stack.enter_async_context(OwnServer(_SETTINGS, data))
-            if server.process is None:
-                raise StartError("The server did not start.")
-            self._pid, self._port = server.process.pid, int(server.url.rpartition(":")[2])
-            api = Api(server.url)
-            await api.sign_in("admin", server.password, "bench-bench-7391")
-            signer = Signer(KeyRing.open(data / "keys"))
-            ticket = lasting_ticket(signer, await api.ticket())
-            pin(self._pid, 0)
-            many = self._people("many", parties(signer, ticket, _PAIRS, _PAIRS, FIRST))
-            few = self._people("few", parties(signer, ticket, _FEW, _FEW, _FEW_FIRST))
-            async with Talk(program, self._port, many) as talk:
-                await talk.ask("prepare", 60)
-                await asyncio.sleep(1)
-                await self._rate(talk)
-                await self._connections(program, signer, talk)
-                await self._history(talk)
-            async with Talk(program, self._port, few) as talk:
-                await talk.ask("prepare", 60)
-                await asyncio.sleep(1)
-                await self._length(talk)
+        async with opened(self._folder / "data", ONE_AGENT | ANY_RATE) as house:
+            pin(house.pid, 0)
+            async with self._talking(program, house, _PAIRS, FIRST) as talk:
+                await self._rate(house, talk)
+                await self._connections(program, house, talk)
+                per_entry = await self._growing("history", house, talk)
+                self._results["us_per_million_stored"] = round(per_entry * 1e6, 3)
+                self._results["rss_mb"] = round(rss_bytes(house.pid) / 1e6, 1)
+            async with self._talking(program, house, _FEW, _FEW_FIRST) as talk:
+                per_entry = await self._growing("length", house, talk, self._stored, _FEW)
+                self._results["us_per_10000_length"] = round(per_entry * 10_000, 3)
         return self._results
 
-    def _people(self, name: str, lines: str) -> Path:
-        path = self._folder / name
-        path.write_text(lines)
-        return path
+    @asynccontextmanager
+    async def _talking(
+        self, program: Path, house: House, pairs: int, first: int
+    ) -> AsyncIterator[Talk]:
+        people = self._folder / f"people-{first}"
+        people.write_text(parties(house.signer, house.ticket, pairs, pairs, first))
+        async with Talk(program, house.port, people) as talk:
+            ready = await talk.ask("prepare", 60)
+            if ready["prepared"] != pairs:
+                raise StartError(f"Only {ready['prepared']} of {pairs} conversations began.")
+            await asyncio.sleep(1)  # the assignment's and the list's share of the beginning
+            yield talk
 
-    async def _look(self, talk: Talk, rate: int = _RATE) -> float:
+    async def _look(self, house: House, talk: Talk, rate: int = _RATE) -> float:
         """Microseconds of CPU per message at a rate."""
         talk.tell(f"pace {rate}")
         await talk.ask("measure", 1)  # what came before is made up
-        before = cpu_s(self._pid)
-        seen: dict[str, Any] = await talk.ask("measure", self._look_s)
-        used = cpu_s(self._pid) - before
+        before = cpu_s(house.pid)
+        seen = await talk.ask("measure", self._look_s)
+        used = cpu_s(house.pid) - before
         talk.tell("pace 0")
         self._stored += seen["acked"]
         return round(used / seen["acked"] * 1e6, 2)
 
-    async def _grow(self, talk: Talk) -> None:
-        """As much as the server takes."""
-        grown = await talk.ask(f"closed {_WINDOW}", self._grow_s)
-        self._stored += grown["acked"]
-        await asyncio.sleep(3)  # lists and sums catch up
+    async def _rate(self, house: House, talk: Talk) -> None:
+        for rate in _RATES:
+            self._results[f"us_at_{rate}_per_s"] = await self._look(house, talk, rate)
 
-    async def _rate(self, talk: Talk) -> None:
-        points = [(rate, await self._look(talk, rate)) for rate in _RATES]
-        self._note("us_at_{}_per_s", points)
-
-    async def _connections(self, program: Path, signer: Signer, talk: Talk) -> None:
-        idle_s = 4 * self._look_s + 60
-        first = _IDLE_FIRST
-        points = [(2 * _PAIRS, await self._look(talk))]
+    async def _connections(self, program: Path, house: House, talk: Talk) -> None:
+        points: list[tuple[float, float]] = []
+        held_s = 4 * self._look_s + 60
         async with AsyncExitStack() as stack:
-            for _ in range(2):
-                child = await connect_idle(
-                    program, self._port, self._folder, signer, first, self._group, idle_s
-                )
-                stack.callback(child.kill)
-                first += self._group
-                points.append((points[-1][0] + self._group, await self._look(talk)))
-        self._note("us_at_{}_connections", points)
+            for number in range(3):
+                if number:
+                    first = _IDLE_FIRST + number * self._group
+                    child = await connect_idle(
+                        program, house.port, self._folder, house.signer, first, self._group, held_s
+                    )
+                    stack.push_async_callback(_ended, child)
+                us = await self._look(house, talk)
+                # As the server counts them: who was dropped meanwhile is not there.
+                there = await counter(house.url, "connections")
+                points.append((there, us))
+                self._results[f"us_at_{there:.0f}_connections"] = us
         self._results["us_per_10000_connections"] = round(slope(points) * 10_000, 3)
 
-    async def _history(self, talk: Talk) -> None:
-        points = []
-        for _ in range(3):
-            points.append((self._stored, await self._look(talk)))
-            await self._grow(talk)
-        points.append((self._stored, await self._look(talk)))
-        self._number("history", points)
-        self._results["us_per_million_stored"] = round(slope(points) * 1e6, 3)
-        self._results["rss_mb"] = round(rss_bytes(self._pid) / 1e6, 1)
-
-    async def _length(self, talk: Talk) -> None:
-        start = self._stored
-        points = []
-        for _ in range(3):
-            points.append(((self._stored - start) / _FEW, await self._look(talk)))
-            await self._grow(talk)
-        points.append(((self._stored - start) / _FEW, await self._look(talk)))
-        self._number("length", points)
-        self._results["us_per_10000_length"] = round(slope(points) * 10_000, 3)
-
-    def _note(self, name: str, points: Sequence[tuple[float, float]]) -> None:
-        for at, cost in points:
-            self._results[name.format(round(at))] = cost
-
-    def _number(self, name: str, points: Sequence[tuple[float, float]]) -> None:
-        for number, (at, cost) in enumerate(points):
+    async def _growing(
+        self, name: str, house: House, talk: Talk, since: int = 0, among: int = 1
+    ) -> float:
+        """The slope over what is stored, of all or `since` then in each `among` so many
+        conversations, which grow as fast as the server takes it."""
+        points: list[tuple[float, float]] = []
+        for number in range(_GROWN + 1):
+            at = (self._stored - since) / among
+            points.append((at, await self._look(house, talk)))
             self._results[f"{name}_{number}"] = round(at)
-            self._results[f"{name}_{number}_us"] = cost
+            self._results[f"{name}_{number}_us"] = points[-1][1]
+            if number < _GROWN:
+                grown = await talk.ask(f"closed {_WINDOW}", self._grow_s)
+                self._stored += grown["acked"]
+                await asyncio.sleep(3)  # lists and sums catch up
+        return slope(points)
+
+
+async def _ended(child: asyncio.subprocess.Process) -> None:
+    if child.returncode is None:
+        child.kill()
+    await child.wait()

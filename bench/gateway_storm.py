@@ -17,14 +17,12 @@ from pathlib import Path
 from typing import Any, Final
 
 from bench.gateway_cost import compiled, pin
-from bench.native.generator import FIRST, Bare, Talk, bare_parties, lasting_ticket, parties
+from bench.native.generator import FIRST, Bare, Talk, bare_parties, parties
+from bench.native.house import ONE_AGENT, House, opened
 from bench.native.witness import is_in_order, lasts
 from bench.run import Goal
-from qingniao.auth import KeyRing, Signer
-from qingniao.errors import StartError
-from qingniao.replay.house import Api, OwnServer
 
-__all__ = ["GOALS", "SETTINGS", "measure"]
+__all__ = ["GOALS", "measure"]
 
 GOALS: Final = {
     "resumed_s": Goal("<=", 15),
@@ -33,14 +31,6 @@ GOALS: Final = {
     "repeated": Goal("<=", 0),
 }
 
-SETTINGS: Final = {
-    "QINGNIAO_LOG_LEVEL": "error",
-    # One agent speaks in all conversations here: no person types that fast.
-    "QINGNIAO_WIRE_AGENT_RATE": "1000000",
-    # And one agent has all of them.
-    "QINGNIAO_GATEWAY_CONNECTIONS_EACH": "1000",
-}
-"""The server's. What limits handshakes stays as it comes: clients know how to wait."""
 _CLIENTS: Final = (9_900, 100)
 _QUICK: Final = (990, 10)
 _PER_S: Final = 0.1
@@ -58,25 +48,21 @@ def measure(quick: bool) -> Mapping[str, object]:
 
 async def _measure(folder: Path, visitors: int, agents: int) -> Mapping[str, object]:
     program = compiled(folder)
-    async with OwnServer(SETTINGS, folder / "data") as server:
-        api = Api(server.url)
-        await api.sign_in("admin", server.password, "bench-bench-7391")
-        signer = Signer(KeyRing.open(folder / "data" / "keys"))
-        ticket = lasting_ticket(signer, await api.ticket())
+    # What limits handshakes stays as it comes: clients know how to wait.
+    async with opened(folder / "data", ONE_AGENT) as house:
         people = folder / "parties"
-        people.write_text(parties(signer, ticket, visitors, agents))
-        _hold(server)
-        port = int(server.url.rpartition(":")[2])
-        async with Talk(program, port, people) as talk:
+        people.write_text(parties(house.signer, house.ticket, visitors, agents))
+        pin(house.pid, 0)
+        async with Talk(program, house.port, people) as talk:
             await talk.ask("prepare", _PATIENCE_S)
             talk.tell(f"pace {(visitors + agents) * _PER_S:g}")
             before = await talk.ask("measure", 3)
             cut = await talk.ask("cut", _PATIENCE_S)
             between = await talk.ask("measure", 3)
-            killed = await _killed(server, talk, port)
+            killed = await _killed(house, talk)
             after = await talk.ask("measure", 3)
             totals = await talk.ask("drain", _PATIENCE_S)
-        verdict = await _verdict(server.url, ticket, totals, visitors)
+        verdict = await _verdict(house.url, house.ticket, totals, visitors)
     return {
         **_storm("", cut),
         **_storm("killed_", killed),
@@ -89,23 +75,17 @@ async def _measure(folder: Path, visitors: int, agents: int) -> Mapping[str, obj
     }
 
 
-def _hold(server: OwnServer) -> None:
-    """One core for the server, as it is now."""
-    if server.process is None:
-        raise StartError("The server did not start.")
-    pin(server.process.pid, 0)
-
-
-async def _killed(server: OwnServer, talk: Talk, port: int) -> dict[str, Any]:
+async def _killed(house: House, talk: Talk) -> dict[str, Any]:
     """As after a power cut: the same port and data, at once."""
     talk.tell(f"killed {_PATIENCE_S}")
     await asyncio.sleep(0.2)  # the generator waits for it now
-    server.kill()
-    await server.stop()
+    port = house.port
+    house.server.kill()
+    await house.server.stop()
     began = asyncio.get_running_loop().time()
-    await server.start(port)
+    await house.server.start(port)
     started_s = asyncio.get_running_loop().time() - began
-    _hold(server)
+    pin(house.pid, 0)
     return await talk.answer(_PATIENCE_S) | {"started_s": round(started_s, 2)}
 
 

@@ -13,8 +13,7 @@ can be driven the browser's headers come from a list, and `http_client` says so.
 import asyncio
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -23,6 +22,7 @@ from bench.wire.http_side import answering, browser_posts, has_chromium, page, p
 from qingniao.client import Client
 from qingniao.protocol.codec import JSON, MSGPACK, Codec
 from qingniao.replay.house import Api, OwnServer
+from qingniao.testing.relay import Relay, hung_up
 
 __all__ = ["GOALS", "measure"]
 
@@ -32,11 +32,13 @@ TEXT: Final = "您好，请问上周买的外套可以换大一码吗？吊牌�
 _MESSAGES: Final = 50
 
 
-class _Counter:
-    """What went through a relay, each way."""
+class _Counter(Relay):
+    """Passes everything on to `target`, and counts it each way."""
 
-    def __init__(self) -> None:
+    def __init__(self, target: int) -> None:
+        super().__init__()
         self.up = self.down = 0
+        self._target = target
 
     def since(self, before: tuple[int, int]) -> tuple[float, float]:
         """Bytes a message since then: up, down."""
@@ -46,6 +48,25 @@ class _Counter:
     def now(self) -> tuple[int, int]:
         """Up, down."""
         return self.up, self.down
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        there, back = await asyncio.open_connection("127.0.0.1", self._target)
+        try:
+            await asyncio.gather(self._pipe(reader, back, "up"), self._pipe(there, writer, "down"))
+        finally:
+            await hung_up((writer, back))
+
+    async def _pipe(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, name: str
+    ) -> None:
+        try:
+            while data := await reader.read(65_536):
+                setattr(self, name, getattr(self, name) + len(data))
+                writer.write(data)
+        except ConnectionError:
+            pass  # one side has gone: so does the other
+        finally:
+            writer.close()
 
 
 def measure(quick: bool) -> Mapping[str, object]:
@@ -74,40 +95,6 @@ def measure(quick: bool) -> Mapping[str, object]:
     }
 
 
-@asynccontextmanager
-async def _relay(port: int, counter: _Counter) -> AsyncIterator[int]:
-    """A port that passes everything on to `port` and counts it, both ways."""
-
-    under_way: set[asyncio.Task[None]] = set()
-
-    async def pipe(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, name: str) -> None:
-        try:
-            while data := await reader.read(65_536):
-                setattr(counter, name, getattr(counter, name) + len(data))
-                writer.write(data)
-        except ConnectionError:
-            pass  # one side has gone: so does the other
-        finally:
-            writer.close()
-
-    async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        there, back = await asyncio.open_connection("127.0.0.1", port)
-        for ends in ((reader, back, "up"), (there, writer, "down")):
-            task = asyncio.create_task(pipe(*ends))
-            under_way.add(task)
-            task.add_done_callback(under_way.discard)
-
-    server = await asyncio.start_server(accept, "127.0.0.1", 0)
-    try:
-        yield server.sockets[0].getsockname()[1]
-    finally:
-        server.close()
-        for task in list(under_way):
-            task.cancel()
-        await asyncio.gather(*under_way, return_exceptions=True)
-        await asyncio.sleep(0.05)  # one turn of the loop closes the sockets
-
-
 async def _websockets() -> tuple[tuple[float, float], float, tuple[float, float]]:
     async with OwnServer({"QINGNIAO_LOG_LEVEL": "error", "QINGNIAO_WIRE_RATE": "1000"}) as server:
         api = Api(server.url)
@@ -119,14 +106,13 @@ async def _websockets() -> tuple[tuple[float, float], float, tuple[float, float]
 
 async def _with(codec: Codec, server: OwnServer, api: Api) -> tuple[tuple[float, float], float]:
     """Bytes a message: up and down at the visitor's, and down at the agent's."""
-    visitors, agents = _Counter(), _Counter()
     token, conversation = await api.visitor()
     port = int(server.url.rpartition(":")[2])
     async with (
-        _relay(port, visitors) as visitors_port,
-        _relay(port, agents) as agents_port,
-        Client(f"http://127.0.0.1:{visitors_port}", token=token, codec=codec) as visitor,
-        Client(f"http://127.0.0.1:{agents_port}", token=api.ticket, codec=codec) as agent,
+        _Counter(port) as visitors,
+        _Counter(port) as agents,
+        Client(f"http://127.0.0.1:{visitors.port}", token=token, codec=codec) as visitor,
+        Client(f"http://127.0.0.1:{agents.port}", token=api.ticket, codec=codec) as agent,
     ):
         await visitor.ready()
         await agent.ready()
@@ -143,11 +129,10 @@ async def _with(codec: Codec, server: OwnServer, api: Api) -> tuple[tuple[float,
 
 
 async def _http() -> dict[str, Any]:
-    counter, bare = _Counter(), _Counter()
     with tempfile.TemporaryDirectory() as empty:
-        async with answering(Path(empty)) as server, _relay(server, counter) as port:
-            async with _relay(server, bare) as bare_port:
-                await asyncio.to_thread(plain_posts, bare_port, _MESSAGES, TEXT, headers=False)
+        async with answering(Path(empty)) as server, _Counter(server) as counter:
+            async with _Counter(server) as bare:
+                await asyncio.to_thread(plain_posts, bare.port, _MESSAGES, TEXT, headers=False)
             before = counter.now()
             if has_chromium():
 
@@ -156,11 +141,11 @@ async def _http() -> dict[str, Any]:
                     before = counter.now()
 
                 async with page() as shop:
-                    version = await browser_posts(shop, port, _MESSAGES, TEXT, mark)
+                    version = await browser_posts(shop, counter.port, _MESSAGES, TEXT, mark)
                 client = f"Chromium {version}"
             else:
                 print("No Chromium can be driven here: its headers are a list.", file=sys.stderr)
-                await asyncio.to_thread(plain_posts, port, _MESSAGES, TEXT, headers=True)
+                await asyncio.to_thread(plain_posts, counter.port, _MESSAGES, TEXT, headers=True)
                 client = "a list of headers"
             up, down = counter.since(before)
     return {

@@ -1,8 +1,7 @@
 """The figures that `docs/scale_model.py` rests on. Owns where each is from; computes no answer.
 
-Rule: every figure says where it is from: `measured` is in `bench/results` (or, until it is there,
-of a trial run), `extrapolated` follows from measured ones beyond what was measured, `assumed` was
-chosen and has to be replaced by yours.
+Rule: every figure says where it is from: `measured` is in `bench/results`, `extrapolated` follows
+from measured ones beyond what was measured, `assumed` was chosen and has to be replaced by yours.
 """
 
 import json
@@ -31,31 +30,10 @@ class Figure(Struct, frozen=True):
     basis: Basis = "measured"
 
 
-_TRIAL: Final[dict[str, dict[str, float]]] = {
-    _NODE: {
-        "connections": 50_000, "bytes_each": 7_972, "gateway_empty_mb": 51.2, "gateway_cpu": 0.254,
-        "messages_per_s": 500.1, "kernel_bytes_each": 5_166, "api_mb": 89.6, "ai_mb": 61.2,
-        "workers_mb": 55.6, "redis_mb": 22, "connects_per_s": 1_130,
-    },
-    _COST: {
-        "embedded_us": 301.8, "standalone1_gateway_us": 230, "standalone2_gateway_us": 323.5,
-        "standalone3_gateway_us": 296.4, "standalone3_workers_us": 109.5,
-        "standalone3_most_per_s": 26_444, "standalone3_most_us": 32.7,
-        "standalone3_postgres_us": 262.9, "standalone3_redis_us": 47.5, "cluster3_redis_us": 124.5,
-        "standalone3_stored_bytes": 291,
-    },
-    "start": {"first_answer_ms": 2.879},
-}  # fmt: skip
-"""Of runs on a machine that others used; figures in `bench/results` are taken instead of them."""
-
-
-def _look_up(bench: str, name: str) -> tuple[float, str]:
+def _look_up(bench: str, name: str) -> float:
+    """Raises `OSError` or `KeyError` when the bench has not been kept with this figure."""
     path = ROOT / "bench/results" / f"{bench}.json"
-    if path.exists():
-        found = json.loads(path.read_text("utf-8"))["results"].get(name)
-        if found is not None:
-            return float(found), f"`{bench}`"
-    return _TRIAL[bench][name], f"`{bench}`, trial run"
+    return float(json.loads(path.read_text("utf-8"))["results"][name])
 
 
 def measured() -> dict[str, Figure]:
@@ -82,17 +60,17 @@ def measured() -> dict[str, Figure]:
         "stored_bytes": (_COST, "standalone3_stored_bytes", "bytes of PostgreSQL for an entry"),
         "answer_ms": ("start", "first_answer_ms", "ms of one answer of the local bot, idle"),
     }
-    figures = {}
-    for name, (bench, key, what) in asked.items():
-        value, source = _look_up(bench, key)
-        figures[name] = Figure(value, what, source)
+    figures = {
+        name: Figure(_look_up(bench, key), what, f"`{bench}`")
+        for name, (bench, key, what) in asked.items()
+    }
     us = {name: figure.value for name, figure in figures.items()}
     figures["two_us"] = Figure(
         gateway_us(2, us["gateway1_us"], us["gateway3_us"]),
         "µs of two gateways per message, by the model", "that of one and of three", "extrapolated",
     )  # fmt: skip
     cpu, rate, held = (
-        _look_up(_NODE, key)[0] for key in ("gateway_cpu", "messages_per_s", "connections")
+        _look_up(_NODE, key) for key in ("gateway_cpu", "messages_per_s", "connections")
     )
     beats = cpu - rate * us["gateway3_us"] / 1e6
     figures["beat_us"] = Figure(

@@ -6,36 +6,27 @@ is started as an operator starts it; HAProxy runs, and nobody comes in by it.
 """
 
 import contextlib
-import json
 from collections.abc import AsyncIterator
-from typing import Any, Final, Literal, Self
+from typing import Final, Literal, Self
 
 from bench.native.generator import lasting_ticket
-from msgspec import convert
+from bench.native.house import ONE_AGENT, PASSWORD
 from sqlalchemy import text
 
 from qingniao.auth import Signer
 from qingniao.replay.house import Api
 from qingniao.storage.database import Database
 from qingniao.storage.keys import SharedKeys
-from qingniao.testing.clusters import OwnCluster, Process
+from qingniao.testing.clusters import OwnCluster
 
-__all__ = ["SETTINGS", "Installation", "RedisKind"]
+__all__ = ["Installation", "RedisKind"]
 
 RedisKind = Literal["standalone", "cluster"]
 
-SETTINGS: Final = {
-    "QINGNIAO_LOG_LEVEL": "error",
-    # One agent's account has all connections of agents, and speaks faster than a person types.
-    "QINGNIAO_WIRE_AGENT_RATE": "1000000",
-    "QINGNIAO_GATEWAY_CONNECTIONS_EACH": "1000",
-}
-"""What has to be different from what everybody gets, with any load of a bench."""
 _LOG_SIZE: Final = text("""
 SELECT (SELECT count(*) FROM messages.entries), sum(pg_total_relation_size(inhrelid))
 FROM pg_inherits WHERE inhparent = 'messages.entries'::regclass
 """)
-_PASSWORD: Final = "bench-bench-7391"
 _BESIDE: Final = frozenset({"postgres", "redis", "haproxy"})
 
 
@@ -51,7 +42,7 @@ class Installation:
     ) -> None:
         self.cluster = OwnCluster(
             "--gateways", str(gateways), "--api", "1", "--together", "--redis", redis,
-            settings=SETTINGS | (settings or {}),
+            settings=ONE_AGENT | (settings or {}),
         )  # fmt: skip
         self.ticket = ""
         """An agent's, good for an hour."""
@@ -60,7 +51,7 @@ class Installation:
         await self.cluster.__aenter__()
         try:
             api = Api(self.cluster.url)
-            await api.sign_in("admin", self.cluster.password, _PASSWORD)
+            await api.sign_in("admin", self.cluster.password, PASSWORD)
             self.signer = await self._signer()
             self.ticket = lasting_ticket(self.signer, await api.ticket())
         except BaseException:
@@ -73,7 +64,7 @@ class Installation:
 
     @contextlib.asynccontextmanager
     async def _database(self) -> AsyncIterator[Database]:
-        (postgres,) = [process for process in self._processes() if process.role == "postgres"]
+        (postgres,) = self.cluster.table("postgres")
         password = (self.cluster.data / "cluster/postgres/password").read_text()
         url = f"postgresql://qingniao:{password}@127.0.0.1:{postgres.port}/qingniao"
         database = await Database.connect(url, pool=1)
@@ -96,7 +87,7 @@ class Installation:
     @property
     def gateways(self) -> list[int]:
         """Their ports."""
-        return [process.port for process in self._processes() if process.role == "gateway"]
+        return [process.port for process in self.cluster.table("gateway")]
 
     def url(self) -> str:
         """Of one gateway."""
@@ -104,20 +95,12 @@ class Installation:
 
     def pids(self, *roles: str) -> list[int]:
         """Processes of these roles: those of `qingniao serve --role`, or `redis`, `postgres`."""
-        return [process.pid for process in self._processes() if process.role in roles]
+        return [process.pid for process in self.cluster.table() if process.role in roles]
 
     def roles(self) -> dict[str, list[int]]:
         """`gateway`, `api`, `ai`, `workers` → processes of ours, all of them."""
         found: dict[str, list[int]] = {}
-        for process in self._processes():
+        for process in self.cluster.table():
             if process.role not in _BESIDE:
                 found.setdefault(process.name.rstrip("0123456789"), []).append(process.pid)
         return found
-
-    def ours(self) -> list[int]:
-        """All processes of ours, but the command that keeps them running."""
-        return [pid for pids in self.roles().values() for pid in pids]
-
-    def _processes(self) -> list[Process]:
-        rows: Any = json.loads((self.cluster.data / "cluster/processes.json").read_bytes())
-        return convert(rows, list[Process])

@@ -10,12 +10,9 @@
  */
 
 import { once } from 'node:events';
-import { createRequire } from 'node:module';
-import { argv, env, stdin, stdout } from 'node:process';
+import { argv, stdin, stdout } from 'node:process';
+import { launch } from '../../web/chromium.mjs';
 
-const { chromium } = createRequire(new URL('../../web/package.json', import.meta.url))(
-  'playwright-core',
-);
 const [page, api, count, token, text] = argv.slice(2);
 
 /** Runs in the page. */
@@ -36,19 +33,7 @@ async function send({ api, token, text, from, count }) {
   }
 }
 
-const browser = await chromium.launch({
-  executablePath: env.CHROMIUM ?? '/usr/bin/chromium',
-  args: [
-    '--headless',
-    '--no-sandbox',
-    '--disable-gpu',
-    '--disable-quic',
-    '--no-first-run',
-    '--disable-background-networking',
-    '--disable-component-update',
-    '--disable-sync',
-  ],
-});
+const browser = await launch();
 try {
   // Headless, it would say so in every request; a visitor's does not.
   const asked = await (await browser.newPage()).evaluate(() => navigator.userAgent);

@@ -8,7 +8,7 @@ from contextlib import AsyncExitStack
 
 import msgspec
 import pytest
-from bus_faults import RECOVERS_S, Ear, Relay, news, online, run, talks, vanish, well, works
+from bus_faults import RECOVERS_S, Ear, news, online, run, talks, vanish, well, works
 from bus_processes import processes
 from gateway_house import until
 
@@ -16,6 +16,7 @@ from qingniao.bus.base import Moved, Whisper
 from qingniao.bus.redis import RedisBus
 from qingniao.clock import wall_ms
 from qingniao.servers.redis_arrangements import RedisServers
+from qingniao.testing.drills.ways import Way
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -166,22 +167,22 @@ async def test_one_process_is_cut_off_from_redis(
     redis_standalone: RedisServers, stack: AsyncExitStack
 ) -> None:
     (node,) = redis_standalone.nodes
-    relay = await stack.enter_async_context(Relay(node.port))
+    way = await stack.enter_async_context(Way(node.port))
     join = processes(redis_standalone, stack, deadline_ms=500)
     b = await join()
-    a = await stack.enter_async_context(_through(relay, b))
+    a = await stack.enter_async_context(_through(way, b))
     ear = Ear(b)
     await b.fanout.follow(7)
     await talks(a, ear)
     await until(lambda: b.fanout._peers)
 
-    relay.hole()
+    way.hole()
     a.fanout.publish(news(5))  # on its way, and never there
     await until(lambda: a.degraded, within_s=RECOVERS_S)
     # The others hear nothing of it any more: what it stores, they look for.
     await until(lambda: b.fanout.is_whole is False and ear.covers(7), within_s=RECOVERS_S)
     ear.heard.clear()
-    relay.heal()
+    way.mend()
     await well(a, b)
     await until(lambda: ear.covers(7), within_s=RECOVERS_S)
     await talks(a, ear)
@@ -190,7 +191,8 @@ async def test_one_process_is_cut_off_from_redis(
     other = Ear(a)
     await a.fanout.follow(8)
     for _ in range(5):
-        await relay.cut()
+        way.cut()
+        way.mend()  # at once: who was cut off may come back
         await well(a, b)
         await until(lambda: other.covers(8), within_s=RECOVERS_S)
         other.heard.clear()
@@ -218,9 +220,10 @@ async def test_nobody_is_missed_while_everybody_is_written_again(
 
 
 @contextlib.asynccontextmanager
-async def _through(relay: Relay, beside: RedisBus) -> AsyncIterator[RedisBus]:
-    """A process of the same installation whose only way is the relay."""
-    bus = RedisBus(msgspec.structs.replace(beside._config, url=relay.url))
+async def _through(way: Way, beside: RedisBus) -> AsyncIterator[RedisBus]:
+    """A process of the same installation whose only way to Redis is this one."""
+    url = f"redis://127.0.0.1:{way.port}"
+    bus = RedisBus(msgspec.structs.replace(beside._config, url=url))
     await bus.open()
     yield bus
     await bus.close()

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -36,18 +37,22 @@ def test_every_line_of_figures_says_what_it_rests_on() -> None:
         assert row.endswith(f"| {figure.source} | {figure.basis} |") and figure.basis in BASES
 
 
-def test_kept_results_are_taken_before_those_of_a_trial(
+def test_measured_is_what_the_benches_kept_and_nothing_else(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(scale_figures, "ROOT", tmp_path)
-    assert measured()["bytes_each"].source.endswith("trial run")
     results = tmp_path / "bench/results"
-    results.mkdir(parents=True)
-    kept = json.dumps({"results": {"bytes_each": 4_321}})
-    (results / "node-50k.json").write_text(kept)
-    found = measured()
-    assert (found["bytes_each"].value, found["bytes_each"].source) == (4_321, "`node-50k`")
-    assert found["kernel_bytes"].source.endswith("trial run"), "what is not there is not made up"
+    shutil.copytree(ROOT / "bench/results", results)
+    node = results / "node-50k.json"
+    kept = json.loads(node.read_text("utf-8"))
+    kept["results"]["bytes_each"] = 4_321
+    node.write_text(json.dumps(kept))
+    found = measured()["bytes_each"]
+    assert (found.value, found.source) == (4_321, "`node-50k`")
+    del kept["results"]["kernel_bytes_each"]
+    node.write_text(json.dumps(kept))
+    with pytest.raises(KeyError, match="kernel_bytes_each"):
+        measured()  # what is not there is not made up
 
 
 def lines(plan: Plan) -> dict[tuple[str, str], Line]:

@@ -15,7 +15,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { argv, env, exit, kill, stderr } from 'node:process';
 import { createInterface } from 'node:readline';
-import { launch, log, NEW_PASSWORD, reads, times } from './stage.mjs';
+import { launch } from '../chromium.mjs';
+import { log, NEW_PASSWORD, people, reads, times } from './stage.mjs';
 
 const folder = argv[2] ?? join(tmpdir(), 'qingniao-cluster-story');
 mkdirSync(folder, { recursive: true });
@@ -52,20 +53,7 @@ function gateways() {
 }
 
 const browser = await launch();
-const faults = [];
-const pages = new Map();
-async function open(name) {
-  const context = await browser.newContext({
-    viewport: { width: 1440, height: 900 },
-    locale: 'zh-CN',
-    reducedMotion: 'reduce',
-  });
-  const page = await context.newPage();
-  page.setDefaultTimeout(20_000);
-  pages.set(name, page);
-  page.on('pageerror', (error) => faults.push(`${name}: ${error.message}`));
-  return page;
-}
+const { open, pages, faults } = people(browser);
 
 try {
   await says(/^ready$/, 120_000);
@@ -78,7 +66,8 @@ try {
   await visitor.getByRole('button', { name: /在线咨询/ }).click();
   const panel = visitor.getByRole('dialog');
   const box = panel.getByRole('textbox');
-  await box.waitFor();
+  // What could be asked is offered once something can be said: before that, Enter does nothing.
+  await panel.getByRole('button', { name: '怎么退货' }).waitFor();
   await box.fill('怎么退货');
   await box.press('Enter');
   await reads(panel, '自签收之日起');

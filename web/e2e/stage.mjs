@@ -1,26 +1,27 @@
-/** What the stories in real browsers share: the browser, and reading what a person could read. */
+/** What the stories in real browsers share: pages of people, and reading what a person could read. */
 
-import { env, stderr } from 'node:process';
-import { chromium } from 'playwright-core';
+import { stderr } from 'node:process';
 
 export const NEW_PASSWORD = 'qing-cao-di-88-hao';
 export const log = (said) => stderr.write(`story: ${said}\n`);
 
-/** Chromium without anything that talks to others. */
-export function launch() {
-  return chromium.launch({
-    executablePath: env.CHROMIUM ?? '/usr/bin/chromium',
-    args: [
-      '--headless',
-      '--no-sandbox',
-      '--disable-gpu',
-      '--disable-quic',
-      '--no-first-run',
-      '--disable-background-networking',
-      '--disable-component-update',
-      '--disable-sync',
-    ],
-  });
+/** Whoever takes part: `open(name)` is a page of theirs alone; `faults` is what any page threw. */
+export function people(browser) {
+  const pages = new Map();
+  const faults = [];
+  async function open(name) {
+    const context = await browser.newContext({
+      viewport: { width: 1440, height: 900 },
+      locale: 'zh-CN',
+      reducedMotion: 'reduce',
+    });
+    const page = await context.newPage();
+    page.setDefaultTimeout(20_000);
+    pages.set(name, page);
+    page.on('pageerror', (error) => faults.push(`${name}: ${error.message}`));
+    return page;
+  }
+  return { open, pages, faults };
 }
 
 /** How often a text can be read within a part of the page. */

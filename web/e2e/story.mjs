@@ -18,7 +18,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { argv, env, exit, stderr } from 'node:process';
 import { createInterface } from 'node:readline';
-import { launch, log, NEW_PASSWORD, reads, times } from './stage.mjs';
+import { launch } from '../chromium.mjs';
+import { log, NEW_PASSWORD, people, reads, times } from './stage.mjs';
 
 const folder = argv[2] ?? join(tmpdir(), 'qingniao-story');
 const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
@@ -78,20 +79,7 @@ const port = await freePort();
 const url = `http://127.0.0.1:${port}`;
 let server = await start(port);
 const browser = await launch();
-const faults = [];
-async function open(name) {
-  const context = await browser.newContext({
-    viewport: { width: 1440, height: 900 },
-    locale: 'zh-CN',
-    reducedMotion: 'reduce',
-  });
-  const page = await context.newPage();
-  page.setDefaultTimeout(20_000);
-  pages.set(name, page);
-  page.on('pageerror', (error) => faults.push(`${name}: ${error.message}`));
-  return page;
-}
-const pages = new Map();
+const { open, pages, faults } = people(browser);
 
 try {
   log('the visitor asks and is answered from the knowledge base, with the source');

@@ -6,17 +6,18 @@ whatever happened to it, and nothing of it stays.
 
 import asyncio
 import contextlib
-import json
 import os
 import re
 import shutil
 import signal
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import Final, Self
 
-from msgspec import Struct, convert
+from msgspec import Struct
+from msgspec.json import decode
 
 from qingniao.errors import StartError
 
@@ -78,11 +79,7 @@ class OwnCluster:
             raise StartError("The cluster's output cannot be read.")
         self.said = []
         self._reader = asyncio.create_task(self._read(command.stdout))
-        async with asyncio.timeout(_START_S):
-            while "ready" not in self.said:
-                if self._reader.done():
-                    raise StartError("The cluster did not start:\n" + "\n".join(self.said))
-                await asyncio.sleep(_LOOK_S)
+        await self._hears(lambda line: line == "ready", _START_S)
 
     async def stop(self) -> int:
         """SIGTERM, and its exit status; killed when it does not end in time. Idempotent."""
@@ -104,9 +101,11 @@ class OwnCluster:
 
     async def processes(self, role: str = "") -> list[Process]:
         """What runs now; of one role, if it is given."""
-        file = self.data / "cluster/processes.json"
-        rows: Any = json.loads(await asyncio.to_thread(file.read_bytes))
-        found = convert(rows, list[Process])
+        return await asyncio.to_thread(self.table, role)
+
+    def table(self, role: str = "") -> list[Process]:
+        """The same, read at once."""
+        found = decode((self.data / "cluster/processes.json").read_bytes(), type=list[Process])
         return [process for process in found if role in ("", process.role)]
 
     async def log(self, name: str) -> str:
@@ -115,11 +114,12 @@ class OwnCluster:
         return await asyncio.to_thread(file.read_text, errors="replace")
 
     async def restart_all(self, within_s: float = 240.0) -> None:
-        """SIGHUP, and wait until every process is another."""
+        """SIGHUP, and wait until every process is another. Raises `StartError`."""
         if self._command is None:
             raise StartError("The cluster does not run.")
+        before = len(self.said)
         self._command.send_signal(signal.SIGHUP)
-        await self.says("restarted all of it", within_s)
+        await self._hears(lambda line: "restarted all of it" in line, within_s, before)
 
     async def kill(self, process: Process, within_s: float = 60.0) -> Process:
         """SIGKILL, and wait until another serves in its place; that one."""
@@ -134,12 +134,22 @@ class OwnCluster:
                     return now
 
     async def says(self, words: str, within_s: float = 60.0) -> None:
-        """Wait until it has printed a line with these words. Raises `StartError` if it ends."""
-        async with asyncio.timeout(within_s):
-            while not any(words in line for line in self.said):
-                if self._reader is None or self._reader.done():
-                    raise StartError("The cluster ended:\n" + "\n".join(self.said))
-                await asyncio.sleep(_LOOK_S)
+        """Wait until it has printed a line with these words. Raises `StartError` if it ends first
+        or does not say so in time."""
+        await self._hears(lambda line: words in line, within_s)
+
+    async def _hears(
+        self, is_it: Callable[[str], bool], within_s: float, since_line: int = 0
+    ) -> None:
+        try:
+            async with asyncio.timeout(within_s):
+                while not any(map(is_it, self.said[since_line:])):
+                    if self._reader is None or self._reader.done():
+                        raise StartError("The cluster ended:\n" + "\n".join(self.said))
+                    await asyncio.sleep(_LOOK_S)
+        except TimeoutError as exc:
+            waited = f"The cluster did not get there in {within_s:g} s:\n"
+            raise StartError(waited + "\n".join(self.said)) from exc
 
     async def _read(self, output: asyncio.StreamReader) -> None:
         while line := await output.readline():

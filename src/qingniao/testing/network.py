@@ -14,14 +14,13 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Final, Literal, Self
 
+from qingniao.testing.relay import CONNECT_S, Relay, hung_up
+
 __all__ = ["Cut", "Link", "Manners", "Meddler", "Network", "Way"]
 
 _CHUNK_BYTES: Final = 65_536
-_HEAD_MAX_BYTES: Final = 65_536
 _HELD_BYTES: Final = 1 << 20
 """Held for one direction of a link with a hole; above it the relay stops reading."""
-_CONNECT_S: Final = 10.0
-_LINGER_S: Final = 1.0
 
 _End = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
@@ -183,16 +182,15 @@ class _Held:
         return whole
 
 
-class Network:
+class Network(Relay):
     """Relays `url` to the server at `target` as long as it is entered."""
 
     def __init__(self, target: str, meddle: Meddler | None = None, *, seed: int = 0) -> None:
+        super().__init__()
         self._host, port = re.findall(r"//(.+):(\d+)", target)[0]
         self._port = int(port)
         self._meddle = meddle
         self._chance = random.Random(seed)  # noqa: S311  the same faults in every run
-        self._server: asyncio.Server | None = None
-        self._carrying: set[asyncio.Task[None]] = set()
         self.manners = Manners()
         self.links: list[Link] = []
         """Those that are open, the oldest first."""
@@ -201,18 +199,9 @@ class Network:
         self.url = ""
 
     async def __aenter__(self) -> Self:
-        self._server = await asyncio.start_server(
-            self._accept, "127.0.0.1", 0, limit=_HEAD_MAX_BYTES
-        )
-        self.url = f"http://127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
+        await super().__aenter__()
+        self.url = f"http://127.0.0.1:{self.port}"
         return self
-
-    async def __aexit__(self, *_: object) -> None:
-        if self._server is not None:
-            self._server.close()
-        for task in list(self._carrying):
-            task.cancel()
-        await asyncio.gather(*self._carrying, return_exceptions=True)
 
     def behave(
         self, *, delay_s: float = 0.0, slice_bytes: int = 0, cut_chance: float = 0.0
@@ -228,17 +217,12 @@ class Network:
             self.cuts += 1
             link.cut(rst=rst)
 
-    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.get_running_loop().create_task(self._serve(reader, writer))
-        self._carrying.add(task)
-        task.add_done_callback(self._carrying.discard)
-
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         link = Link(self.manners, self._chance, self._meddle)
         self.links.append(link)
         writers = [writer]
         try:
-            async with asyncio.timeout(_CONNECT_S):
+            async with asyncio.timeout(CONNECT_S):
                 head = await reader.readuntil(b"\r\n\r\n")
                 far = await asyncio.open_connection(self._host, self._port)
             writers.append(far[1])
@@ -253,19 +237,7 @@ class Network:
             pass  # one side has ended it
         finally:
             self.links.remove(link)
-            await _close(writers)
-
-
-async def _close(writers: list[asyncio.StreamWriter]) -> None:
-    """What a side may still read is read; who does not read is not waited for."""
-    for writer in writers:
-        writer.close()
-    try:
-        async with asyncio.timeout(_LINGER_S):
-            await asyncio.gather(*(w.wait_closed() for w in writers), return_exceptions=True)
-    except TimeoutError:
-        for writer in writers:
-            writer.transport.abort()
+            await hung_up(writers)
 
 
 async def _chunks(reader: asyncio.StreamReader) -> AsyncIterator[bytes]:

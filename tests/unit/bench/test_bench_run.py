@@ -98,5 +98,11 @@ def test_a_half_build_is_not_measured(tmp_path: Path) -> None:
 def test_several_runs_are_told_by_their_medians() -> None:
     runs = [{"rate": 3.0, "ok": True, "who": "a"}, {"rate": 9, "ok": True, "who": "b"},
             {"rate": 5.0, "ok": False, "who": "c"}]  # fmt: skip
-    assert run.middle(runs) == {"rate": 5.0, "ok": False, "who": "c"}
-    assert run.middle(runs[:1]) == runs[0]
+    assert run.middle(runs, {}) == {"rate": 5.0, "ok": False, "who": "c"}
+    assert run.middle(runs[:1], {}) == runs[0]
+
+
+def test_what_must_not_happen_is_told_of_the_worst_run() -> None:
+    runs = [{"lost": 0, "took_s": 1.0}, {"lost": 2, "took_s": 9.0}, {"lost": 0, "took_s": 2.0}]
+    goals = {"lost": run.Goal("<=", 0), "took_s": run.Goal("<=", 3)}
+    assert run.middle(runs, goals) == {"lost": 2, "took_s": 2.0}

@@ -5,8 +5,9 @@
 import { mkdirSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { parseArgs } from 'node:util';
+import { launch } from '../../chromium.mjs';
 import { scenes } from './fake/scenes.mjs';
-import { launch, open } from './fake/stage.mjs';
+import { open } from './fake/stage.mjs';
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,

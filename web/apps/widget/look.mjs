@@ -6,9 +6,9 @@
 
 import { mkdirSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { argv, env } from 'node:process';
+import { argv } from 'node:process';
 import { fileURLToPath } from 'node:url';
-import { chromium } from 'playwright-core';
+import { launch } from '../../chromium.mjs';
 import { packed } from '../../packages/protocol/src/codec.ts';
 import { EntryType, Kind } from '../../packages/protocol/src/frames.ts';
 
@@ -226,18 +226,7 @@ const scenes = {
   banned: { bye: 3501 },
 };
 
-const browser = await chromium.launch({
-  executablePath: env.CHROMIUM ?? '/usr/bin/chromium',
-  args: [
-    '--no-sandbox',
-    '--disable-gpu',
-    '--disable-quic',
-    '--no-first-run',
-    '--disable-background-networking',
-    '--disable-component-update',
-    '--disable-sync',
-  ],
-});
+const browser = await launch();
 
 async function draw(name, scene, { width, height, lang = '', dark = false }) {
   const context = await browser.newContext({

@@ -14,6 +14,9 @@ from qingniao.testing.drills.kinds import Break, Scene
 __all__ = ["freeze"]
 
 _LEASES: Final = {"worker:assignment": "assignment"}
+_TAKEN_S: Final = 30.0
+"""A lease of somebody who died runs out before that."""
+_LOOK_S: Final = 0.2
 
 
 def freeze(role: str) -> Break:
@@ -35,9 +38,15 @@ def freeze(role: str) -> Break:
 
 
 async def _at_work(cluster: DrillCluster, role: str) -> Program:
-    """The one that holds the lease, or the first."""
+    """The one that holds the role's lease; without a lease, the first. Raises `TimeoutError` when
+    none of them comes to hold it."""
     programs = cluster.of(role)
     if role not in _LEASES:
         return programs[0]
-    holder = await cluster.holder(_LEASES[role])
-    return next((p for p in programs if f":{p.pid}:" in holder), programs[0])
+    async with asyncio.timeout(_TAKEN_S):
+        while True:
+            holder = await cluster.holder(_LEASES[role])
+            for program in programs:
+                if f":{program.pid}:" in holder:
+                    return program
+            await asyncio.sleep(_LOOK_S)

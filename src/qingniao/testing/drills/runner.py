@@ -20,19 +20,14 @@ from qingniao.testing.drills.returns import close_all, keep_with_bot
 from qingniao.testing.drills.silences import Silences
 from qingniao.testing.drills.verdict import Verdict, judged
 from qingniao.testing.load import Load, Size
+from qingniao.testing.rolling import CLUSTER_LOADED
 from qingniao.testing.servers import hire
 
 __all__ = ["Scale", "run"]
 
 _WARM_ACKS: Final = 50
 _DESK: Final = 2
-_SETTINGS: Final = {
-    "QINGNIAO_API_VISITORS_PER_MINUTE": "1000000",
-    "QINGNIAO_LOG_LEVEL": "warning",
-    "QINGNIAO_WIRE_RATE": "1000",
-    # Whatever a screen missed is sent again, however much: screens are compared whole.
-    "QINGNIAO_WIRE_REPLAY": "10000000",
-}
+_SETTINGS: Final = CLUSTER_LOADED | {"QINGNIAO_WIRE_RATE": "1000"}
 
 
 class Scale(Struct, frozen=True, kw_only=True):

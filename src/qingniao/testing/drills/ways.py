@@ -6,28 +6,26 @@ for any more.
 """
 
 import asyncio
-import contextlib
 import random
-from typing import Final, Literal, Self
+from typing import Final, Literal
 
 from qingniao.testing.network import Cut, Link, Manners
+from qingniao.testing.relay import CONNECT_S, Relay, hung_up
 
 __all__ = ["State", "Way"]
 
 State = Literal["open", "cut", "hole"]
 
-_CONNECT_S: Final = 5.0
 _FIRST_BYTES: Final = 65_536
-_LINGER_S: Final = 1.0
 
 
-class Way:
+class Way(Relay):
     """Relays connections to `port` of this machine as long as it is entered; `port` of its own is
     where to connect."""
 
     def __init__(self, target: int, *, seed: int = 0) -> None:
+        super().__init__()
         self.state: State = "open"
-        self.port = 0
         self.carried = 0
         """Connections made so far."""
         self._target = target
@@ -36,20 +34,6 @@ class Way:
         self._open = asyncio.Event()
         self._open.set()
         self._links: set[Link] = set()
-        self._server: asyncio.Server | None = None
-        self._carrying: set[asyncio.Task[None]] = set()
-
-    async def __aenter__(self) -> Self:
-        self._server = await asyncio.start_server(self._accept, "127.0.0.1", 0)
-        self.port = int(self._server.sockets[0].getsockname()[1])
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        if self._server is not None:
-            self._server.close()
-        for task in list(self._carrying):
-            task.cancel()
-        await asyncio.gather(*self._carrying, return_exceptions=True)
 
     def cut(self) -> None:
         """Every connection is reset, and each new one at once."""
@@ -80,11 +64,6 @@ class Way:
         """Asked again after every wait: it may be another by then."""
         return self.state == state
 
-    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.get_running_loop().create_task(self._serve(reader, writer))
-        self._carrying.add(task)
-        task.add_done_callback(self._carrying.discard)
-
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         if self._is("cut"):
             writer.transport.abort()
@@ -99,7 +78,7 @@ class Way:
                 head = await reader.read(_FIRST_BYTES)
                 if not head or reader.at_eof():
                     return
-            async with asyncio.timeout(_CONNECT_S):
+            async with asyncio.timeout(CONNECT_S):
                 far = await asyncio.open_connection("127.0.0.1", self._target)
             writers.append(far[1])
             self.carried += 1
@@ -114,15 +93,4 @@ class Way:
             link.cut()
         finally:
             self._links.discard(link)
-            await _close(writers)
-
-
-async def _close(writers: list[asyncio.StreamWriter]) -> None:
-    for writer in writers:
-        writer.close()
-    with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(_LINGER_S):
-            await asyncio.gather(*(w.wait_closed() for w in writers), return_exceptions=True)
-            return
-    for writer in writers:
-        writer.transport.abort()
+            await hung_up(writers)

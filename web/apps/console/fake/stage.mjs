@@ -1,11 +1,10 @@
 /**
- * The built console in Chromium, with the fake house behind it. Owns the browser and the interception of everything the
+ * The built console in Chromium, with the fake house behind it. Owns the interception of everything the
  * page asks for; nothing listens on a port.
  */
 import { readFile } from 'node:fs/promises';
 import { extname } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { chromium } from 'playwright-core';
 import { answer, createHouse } from './house.mjs';
 import { serve } from './wire.mjs';
 
@@ -17,20 +16,6 @@ const TYPES = {
   '.css': 'text/css',
   '.svg': 'image/svg+xml',
 };
-const FLAGS = [
-  '--headless',
-  '--no-sandbox',
-  '--disable-gpu',
-  '--disable-quic',
-  '--no-first-run',
-  '--disable-background-networking',
-  '--disable-component-update',
-  '--disable-sync',
-];
-
-export const launch = () =>
-  chromium.launch({ executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', args: FLAGS });
-
 const PICTURE = `<svg xmlns="http://www.w3.org/2000/svg" width="900" height="620"><rect width="900" height="620" fill="#d9c3a5"/><circle cx="450" cy="250" r="120" fill="#b58b5a"/><rect x="300" y="380" width="300" height="120" rx="16" fill="#f4ece0"/></svg>`;
 
 async function file(path) {
