@@ -126,6 +126,23 @@ async def test_going_back_publishes_the_old_settings_under_a_new_number(
 
 
 @pytest.mark.parametrize(
+    ("settings", "secrets"),
+    [
+        ({"bot": "b"}, {"token": "pat"}),
+        ({"bot": "b"}, {}),
+        ({"bot": "b", "app": "a", "key_id": "k"}, {"private_key": "PEM"}),
+        ({"bot": "b", "app": "a", "key_id": "k"}, {}),
+    ],
+    ids=["token", "token to come", "application", "its key to come"],
+)
+async def test_coze_is_added_with_a_token_or_an_application(
+    admin: httpx.AsyncClient, settings: dict[str, str], secrets: dict[str, str]
+) -> None:
+    draft = {"kind": "coze", "name": "扣子", "settings": settings, "secrets": secrets}
+    assert (await put(admin, draft))["secrets"] == sorted(secrets)
+
+
+@pytest.mark.parametrize(
     ("change", "field", "sentence"),
     [
         ({"kind": "eliza"}, "secrets", "no secret of this kind"),
