@@ -9,7 +9,6 @@ import secrets
 import time
 from collections.abc import Callable
 from typing import Any, Final, Protocol
-from urllib.parse import urlsplit
 
 from msgspec import Struct
 
@@ -77,7 +76,6 @@ class JwtTokens:
         connect_s: float = 5.0,
     ) -> None:
         self._app = app
-        self._audience = urlsplit(base_url).hostname or ""
         self._clock = clock
         self._token = ""
         self._ends_s = 0.0
@@ -91,7 +89,9 @@ class JwtTokens:
             if self._token and self._clock() < self._ends_s - EARLY_S:
                 return self._token
             # The key is read and used off the loop: both are slow mathematics.
-            assertion = await asyncio.to_thread(signed, self._app, self._audience, self._clock())
+            assertion = await asyncio.to_thread(
+                signed, self._app, self._endpoint.host, self._clock()
+            )
             told = await self._endpoint.call(
                 "POST",
                 "/api/permission/oauth2/token",

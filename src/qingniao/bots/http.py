@@ -93,8 +93,8 @@ class EventStream:
 class Endpoint:
     """One platform at one address, with one key.
 
-    `headers` are asked for each request, so that a key may change; `reading` maps the platform's
-    own faults, before the general meaning of the status is used.
+    `headers` go with each request; `reading` maps the platform's own faults, before the general
+    meaning of the status is used. Raises `BotMisconfigured` for an address that cannot be read.
     """
 
     def __init__(
@@ -113,7 +113,10 @@ class Endpoint:
         self._headers = dict(headers or {})
         self._connect_s = connect_s
         self._idle_s = idle_s
-        self.host = urlsplit(self._base).hostname or self._base
+        try:
+            self.host = urlsplit(self._base).hostname or self._base
+        except ValueError as exc:
+            raise BotMisconfigured("This is not an address: it cannot be read.") from exc
 
     async def call(
         self,
@@ -177,6 +180,8 @@ class Endpoint:
         form: Mapping[str, str] | None,
     ) -> Ask:
         head = {"Accept": "application/json", **self._headers, **(headers or {})}
+        if not all(value.isprintable() for value in head.values()):
+            raise BotMisconfigured("The key holds a line break, or another sign that no key has.")
         encoded = None
         if body is not None:
             head["Content-Type"] = "application/json"

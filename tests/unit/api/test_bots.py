@@ -150,6 +150,7 @@ async def test_coze_is_added_with_a_token_or_an_application(
         ({"settings": {"base_urll": "x"}}, "settings", "base_urll"),
         ({"settings": {"app": "agent"}}, "settings", "app"),
         ({"settings": {"key": "app-x"}}, "settings", "secret"),
+        ({"settings": {"base_url": "http://["}}, "settings", "address"),
         ({"secrets": {"password": "x"}}, "secrets", "password"),
         ({"policy": {"idle_s": "long"}}, "policy", "idle_s"),
         ({"policy": {"patience": 3}}, "policy", "patience"),
@@ -183,6 +184,7 @@ async def test_test_says_what_is_wrong(admin: httpx.AsyncClient, draft: dict[str
     inside = {"base_url": "http://10.0.0.1/v1"}
     for change, code, sentence in (
         ({"secrets": {"key": "app-wrong"}}, "", "key"),
+        ({"secrets": {"key": "app-\nwrong"}}, "", "line break"),
         ({"settings": inside}, "", "inside this network"),
         ({"settings": inside | {"base_url": "http://127.0.0.1:9/v1"}}, "", "does not take"),
     ):
