@@ -154,6 +154,8 @@ async def test_coze_is_added_with_a_token_or_an_application(
         ({"secrets": {"password": "x"}}, "secrets", "password"),
         ({"policy": {"idle_s": "long"}}, "policy", "idle_s"),
         ({"policy": {"patience": 3}}, "policy", "patience"),
+        ({"policy": {"idle_s": -1}}, "policy", "idle_s"),
+        ({"policy": {"at_once": -1}}, "policy", "at_once"),
     ],
 )
 async def test_wrong_drafts_are_refused_in_a_sentence(
