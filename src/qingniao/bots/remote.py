@@ -38,7 +38,7 @@ from qingniao.bots.http import Endpoint, as_text, by_status
 from qingniao.bots.writing import Writing
 from qingniao.outgoing.client import Outgoing
 
-__all__ = ["FAULTS", "Failed", "RemoteBot", "RemoteSettings", "SentLesson"]
+__all__ = ["FAULTS", "Failed", "RemoteBot", "RemoteSettings", "SentLesson", "read_fault"]
 
 HEALTH_S: Final = 5.0
 
@@ -117,7 +117,7 @@ class RemoteBot:
         self._endpoint = Endpoint(
             outgoing,
             settings.base_url,
-            reading=_read_fault,
+            reading=read_fault,
             headers={"Authorization": f"Bearer {settings.key}"} if settings.key else {},
             connect_s=settings.connect_s,
             idle_s=settings.idle_s,
@@ -212,7 +212,8 @@ def _read(data: str) -> _Event:
         raise BotGarbled("The bot sent an event that is not JSON.") from exc
 
 
-def _read_fault(status: int, body: dict[str, object], wait_s: float) -> BotError | None:
+def read_fault(status: int, body: dict[str, object], wait_s: float) -> BotError | None:
+    """What an answer's status and body mean; `None` if it is no error."""
     if status < 400:
         return None
     code, text = as_text(body.get("code")), as_text(body.get("text"))

@@ -21,6 +21,7 @@ from qingniao.bots.base import (
     BotService,
     BotUnavailable,
     Query,
+    QueryRejected,
 )
 from qingniao.bots.remote import Failed, SentLesson
 from qingniao.log import get_logger
@@ -63,9 +64,9 @@ def serve(bot: BotService, *, key: str = "") -> Application:
         try:
             await _answer(bot, f"{scope['method']} {scope['path']}", receive, send)
         except _TooLong:
-            await _json(send, 413, Failed(text="The question is too long."))
-        except (msgspec.DecodeError, msgspec.ValidationError) as exc:
-            await _json(send, 400, Failed(text=f"The question cannot be read: {exc}"))
+            await _json(send, 413, _refused("The question is too long."))
+        except (msgspec.DecodeError, UnicodeDecodeError) as exc:
+            await _json(send, 400, _refused(f"The question cannot be read: {exc}"))
 
     return app
 
@@ -81,7 +82,8 @@ async def _answer(bot: BotService, what: str, receive: Receive, send: Send) -> N
             sent = msgspec.json.decode(await _body(receive), type=_Lessons)
             await _json(send, 200, await bot.train(sent.lessons))
         else:
-            await _json(send, 404, Failed(text="There is nothing here."))
+            text = "There is nothing here."
+            await _json(send, 404, Failed(code=BotMisconfigured.code, text=text))
     except BotError as exc:
         await _json(send, 502, _failed(exc))
 
@@ -113,6 +115,10 @@ async def _events(bot: BotService, query: Query) -> AsyncGenerator[Struct]:
 def _failed(exc: BotError) -> Failed:
     wait_s = exc.retry_after_s if isinstance(exc, BotBusy) else 0.0
     return Failed(code=exc.code, text=str(exc), retry_after_s=wait_s)
+
+
+def _refused(text: str) -> Failed:
+    return Failed(code=QueryRejected.code, text=text)
 
 
 async def _body(receive: Receive) -> bytes:
