@@ -132,9 +132,12 @@ class FastGPTBot:
             body["customUid"] = query.visitor
         async with self._endpoint.events("/v1/chat/completions", body) as events:
             yield Grounded()
-            while (event := await _next(events, reply)) is not None:
+            until_s: float | None = None
+            while (event := await _next(events, until_s)) is not None:
                 for told in reply.take(event):
                     yield told
+                if reply.is_whole and until_s is None:
+                    until_s = asyncio.get_running_loop().time() + TAIL_S
         if not reply.is_whole:
             raise ReplyTruncated
         for told in reply.writing.finish():
@@ -182,21 +185,18 @@ class FastGPTBot:
         await self._endpoint.call("POST", "/core/chat/feedback/updateUserFeedback", body)
 
 
-async def _next(events: EventStream, reply: "_Reply") -> ServerEvent | None:
-    """The next event, or `None` at the end; what follows a whole answer may be missed."""
+async def _next(events: EventStream, until_s: float | None) -> ServerEvent | None:
+    """The next event, or `None` at the end. With `until_s`, by the loop's clock, the answer is
+    whole: whatever breaks then, or takes longer, is missed."""
     try:
-        if not reply.is_whole:
-            return await anext(events)
-        async with asyncio.timeout(TAIL_S):
+        async with asyncio.timeout_at(until_s):
             return await anext(events)
     except StopAsyncIteration:
         return None
-    except TimeoutError:
-        return None
     except Exception:
-        if reply.is_whole:
-            return None
-        raise
+        if until_s is None:
+            raise
+        return None
 
 
 def _dialogue(query: Query) -> str:
