@@ -18,6 +18,7 @@ from qingniao.bots.base import (
     BotError,
     BotGarbled,
     Capabilities,
+    ConversationGone,
     Grounded,
     Health,
     Lesson,
@@ -30,14 +31,14 @@ from qingniao.bots.base import (
 from qingniao.bots.coze_auth import CozeApp, JwtTokens, PersonalToken, Tokens
 from qingniao.bots.coze_faults import (
     BadToken,
-    ConversationGone,
     NotUnderstood,
     UnknownCode,
     read_fault,
 )
 from qingniao.bots.coze_reply import CozeReply
 from qingniao.bots.errands import Errands
-from qingniao.bots.http import Endpoint, EventStream, as_dict, as_list, as_text
+from qingniao.bots.fields import as_dict, as_list, as_text
+from qingniao.bots.http import Endpoint, EventStream, bearer
 from qingniao.outgoing.client import Outgoing, Upload
 
 __all__ = ["CozeBot", "CozeSettings"]
@@ -186,7 +187,7 @@ class CozeBot:
         self, body: dict[str, Any], conversation: str, token: str
     ) -> AbstractAsyncContextManager[EventStream]:
         path = f"/v3/chat?conversation_id={quote(conversation)}" if conversation else "/v3/chat"
-        return self._endpoint.events(path, body, headers=_head(token))
+        return self._endpoint.events(path, body, headers=bearer(token))
 
     async def _question(self, query: Query) -> dict[str, Any]:
         content, kind = query.whole, "text"
@@ -197,7 +198,7 @@ class CozeBot:
         asked = {"role": "user", "type": "question", "content": content, "content_type": kind}
         return {
             "bot_id": self._settings.bot,
-            "user_id": query.visitor or f"conversation-{query.conversation}",
+            "user_id": query.user,
             "stream": self._settings.streams,
             "auto_save_history": True,
             "additional_messages": [asked],
@@ -242,16 +243,12 @@ class CozeBot:
         token = await self._tokens.token()
         try:
             return await self._endpoint.call(
-                method, path, body, params=params, headers=_head(token), upload=upload
+                method, path, body, params=params, headers=bearer(token), upload=upload
             )
         except BadToken:
             if not self._tokens.refused(token):
                 raise
         token = await self._tokens.token()
         return await self._endpoint.call(
-            method, path, body, params=params, headers=_head(token), upload=upload
+            method, path, body, params=params, headers=bearer(token), upload=upload
         )
-
-
-def _head(token: str) -> dict[str, str]:
-    return {"Authorization": f"Bearer {token}"}

@@ -13,7 +13,8 @@ from typing import Any, Final, Protocol
 from msgspec import Struct
 
 from qingniao.bots.base import BotError, BotMisconfigured
-from qingniao.bots.http import Endpoint, as_text, by_status
+from qingniao.bots.fields import as_text, says
+from qingniao.bots.http import Endpoint, bearer, by_status
 from qingniao.outgoing.client import Outgoing
 
 __all__ = ["CozeApp", "JwtTokens", "PersonalToken", "Tokens", "signed"]
@@ -99,7 +100,7 @@ class JwtTokens:
                     "duration_seconds": TOKEN_S,
                     "grant_type": "urn:ietf:params:oauth:grant-type:jwt-bearer",
                 },
-                headers={"Authorization": f"Bearer {assertion}"},
+                headers=bearer(assertion),
             )
             token = as_text(told.get("access_token"))
             if not token:
@@ -158,9 +159,9 @@ def _read_fault(status: int, body: dict[str, Any], wait_s: float) -> BotError | 
         return None
     said = as_text(body.get("error_message")) or as_text(body.get("msg"))
     said = said or as_text(body.get("error_description")) or as_text(body.get("error"))
-    if status in (429,) or status >= 500:
+    if status == 429 or status >= 500:
         return by_status("Coze", status, wait_s, said)
-    word = f" It says: {said[:200]}" if said else ""
     return BotMisconfigured(
-        f"Coze does not accept this application: is its id, its key's id and its key right?{word}"
+        "Coze does not accept this application: is its id, its key's id and its key right?"
+        f"{says(said)}"
     )

@@ -19,6 +19,7 @@ from qingniao.bots.base import (
     BotOverQuota,
     BotUnavailable,
     Capabilities,
+    ConversationGone,
     Grounded,
     Health,
     InputRequired,
@@ -30,9 +31,10 @@ from qingniao.bots.base import (
     TrainingUnsupported,
     Working,
 )
-from qingniao.bots.dify_faults import ConversationGone, read_fault, stream_fault
+from qingniao.bots.dify_faults import read_fault, stream_fault
 from qingniao.bots.errands import Errands
-from qingniao.bots.http import Endpoint, as_dict, as_list, as_text, decoded, has_words
+from qingniao.bots.fields import as_count, as_dict, as_list, as_text, decoded, has_words, says
+from qingniao.bots.http import Endpoint, bearer
 from qingniao.bots.writing import Writing
 from qingniao.outgoing.client import Outgoing, Upload
 from qingniao.outgoing.sse import ServerEvent
@@ -76,7 +78,7 @@ class DifyBot:
             outgoing,
             settings.base_url,
             reading=read_fault,
-            headers={"Authorization": f"Bearer {settings.key}"},
+            headers=bearer(settings.key),
             connect_s=settings.connect_s,
             idle_s=settings.idle_s,
         )
@@ -100,7 +102,7 @@ class DifyBot:
 
     async def reply(self, query: Query) -> AsyncGenerator[ReplyEvent]:
         reply = _Reply(self._settings.app == "workflow", self._settings.answer)
-        user = _user(query)
+        user = query.user
         try:
             files = [await self._file(file, user) for file in query.files]
             conversation = query.remote
@@ -201,11 +203,6 @@ class DifyBot:
         await self._endpoint.call("POST", f"/{place}/{task}/stop", {"user": user})
 
 
-def _user(query: Query) -> str:
-    """Dify keeps dialogues apart by this, so it has to be the same every time."""
-    return query.visitor or f"conversation-{query.conversation}"
-
-
 class _Reply:
     """What one stream has told so far."""
 
@@ -279,8 +276,8 @@ class _Reply:
             as_text(body.get("message_id")) or as_text(body.get("id")) or writing.message
         )
         usage = as_dict(metadata.get("usage"))
-        writing.prompt_tokens = _whole(usage.get("prompt_tokens"))
-        writing.completion_tokens = _whole(usage.get("completion_tokens"))
+        writing.prompt_tokens = as_count(usage.get("prompt_tokens"))
+        writing.completion_tokens = as_count(usage.get("completion_tokens"))
         writing.cost = _price(usage.get("total_price"))
         writing.currency = as_text(usage.get("currency")) if writing.cost else ""
         for source in map(as_dict, as_list(metadata.get("retriever_resources"))):
@@ -301,11 +298,13 @@ class _Reply:
             return ()
         self.has_ended = True
         if status == "failed":
-            said = as_text(data.get("error"))[:200]
+            said = as_text(data.get("error"))
             if has_words(said, "quota", "insufficient", "balance"):
-                raise BotOverQuota(f"The account of the workflow's model has nothing left: {said}")
-            raise BotUnavailable(f"The workflow failed. It says: {said}")
-        self.writing.completion_tokens = _whole(data.get("total_tokens"))
+                raise BotOverQuota(
+                    f"The account of the workflow's model has nothing left.{says(said)}"
+                )
+            raise BotUnavailable(f"The workflow failed.{says(said)}")
+        self.writing.completion_tokens = as_count(data.get("total_tokens"))
         told = self._output(as_dict(data.get("outputs")))
         self.is_whole = True
         return told
@@ -329,10 +328,6 @@ class _Reply:
         raise BotMisconfigured(
             f"The workflow has several outputs ({', '.join(sorted(texts))}): choose the answer."
         )
-
-
-def _whole(value: object) -> int:
-    return int(value) if isinstance(value, int | float) and value >= 0 else 0
 
 
 def _price(value: object) -> float:

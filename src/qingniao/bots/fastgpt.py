@@ -32,16 +32,8 @@ from qingniao.bots.base import (
     Working,
 )
 from qingniao.bots.fastgpt_dataset import Dataset, FoundRow
-from qingniao.bots.http import (
-    Endpoint,
-    EventStream,
-    as_dict,
-    as_list,
-    as_text,
-    by_status,
-    decoded,
-    has_words,
-)
+from qingniao.bots.fields import as_count, as_dict, as_list, as_text, decoded, has_words, says
+from qingniao.bots.http import Endpoint, EventStream, bearer, by_status
 from qingniao.bots.writing import Writing
 from qingniao.outgoing.client import Outgoing
 from qingniao.outgoing.sse import ServerEvent
@@ -94,7 +86,7 @@ class FastGPTBot:
             outgoing,
             self._settings.base_url,
             reading=read_fault,
-            headers={"Authorization": f"Bearer {key}"},
+            headers=bearer(key),
             connect_s=self._settings.connect_s,
             idle_s=self._settings.idle_s,
         )
@@ -310,10 +302,10 @@ class _Reply:
                     as_text(quote.get("sourceName")) or asked[:40],
                     answer or asked,
                 )
-            self.writing.prompt_tokens += _count(module.get("inputTokens"))
-            self.writing.completion_tokens += _count(module.get("outputTokens"))
+            self.writing.prompt_tokens += as_count(module.get("inputTokens"))
+            self.writing.completion_tokens += as_count(module.get("outputTokens"))
             if "inputTokens" not in module:
-                self.writing.completion_tokens += _count(module.get("tokens"))
+                self.writing.completion_tokens += as_count(module.get("tokens"))
             self._cite(as_list(module.get("pluginDetail")) + as_list(module.get("toolDetail")))
 
 
@@ -333,28 +325,20 @@ def read_fault(status: int, body: dict[str, Any], wait_s: float) -> BotError | N
     if has_words(
         f"{word} {said}", "quota", "notenough", "not enough", "insufficient", "余额", "不足"
     ):
-        return BotOverQuota(f"The account at FastGPT has nothing left.{_says(said)}")
+        return BotOverQuota(f"The account at FastGPT has nothing left.{says(said)}")
     match code:
         case 403 | 514:
-            return BotMisconfigured(_KEY + _says(said))
+            return BotMisconfigured(_KEY + says(said))
         case 510:
-            return BotOverQuota(f"The account at FastGPT has nothing left.{_says(said)}")
+            return BotOverQuota(f"The account at FastGPT has nothing left.{says(said)}")
         case 511:
-            return BotMisconfigured(f"FastGPT may not use this application's model.{_says(said)}")
+            return BotMisconfigured(f"FastGPT may not use this application's model.{says(said)}")
         case 513:
-            return QueryRejected(f"FastGPT may not read this file.{_says(said)}")
+            return QueryRejected(f"FastGPT may not read this file.{says(said)}")
         case int() if 500_000 <= code < 502_000:
-            return BotMisconfigured(f"FastGPT refuses: look at its team and dataset.{_says(said)}")
+            return BotMisconfigured(f"FastGPT refuses: look at its team and dataset.{says(said)}")
         case int() if code < 500 or code >= 520:
-            return _Complaint(f"FastGPT refuses.{_says(said)}")
+            return _Complaint(f"FastGPT refuses.{says(said)}")
     if status in (200, 500):
-        return BotUnavailable(f"FastGPT failed inside.{_says(said)}")
+        return BotUnavailable(f"FastGPT failed inside.{says(said)}")
     return by_status("FastGPT", status, wait_s, said)
-
-
-def _says(said: str) -> str:
-    return f" It says: {said[:200]}" if said else ""
-
-
-def _count(value: object) -> int:
-    return int(value) if isinstance(value, int | float) and value > 0 else 0

@@ -29,7 +29,8 @@ from qingniao.bots.base import (
     TrainingUnsupported,
     Working,
 )
-from qingniao.bots.http import Endpoint, EventStream, as_dict, as_list, as_text
+from qingniao.bots.fields import as_dict, as_list, as_text
+from qingniao.bots.http import Endpoint, EventStream, bearer
 from qingniao.bots.openai_chunks import Chunks, ToolCall, read_fault
 from qingniao.bots.writing import Writing
 from qingniao.outgoing.client import Outgoing
@@ -122,7 +123,7 @@ class OpenAIBot:
             outgoing,
             settings.base_url,
             reading=read_fault,
-            headers={"Authorization": f"Bearer {settings.key}"} if settings.key else {},
+            headers=bearer(settings.key),
             connect_s=settings.connect_s,
             idle_s=settings.idle_s,
         )

@@ -34,7 +34,8 @@ from qingniao.bots.base import (
     TrainingUnsupported,
     Working,
 )
-from qingniao.bots.http import Endpoint, as_text, by_status
+from qingniao.bots.fields import as_text
+from qingniao.bots.http import Endpoint, bearer, by_status
 from qingniao.bots.writing import Writing
 from qingniao.outgoing.client import Outgoing
 
@@ -118,7 +119,7 @@ class RemoteBot:
             outgoing,
             settings.base_url,
             reading=read_fault,
-            headers={"Authorization": f"Bearer {settings.key}"} if settings.key else {},
+            headers=bearer(settings.key),
             connect_s=settings.connect_s,
             idle_s=settings.idle_s,
         )
