@@ -7,7 +7,7 @@ chat is `completed`; what a message said at its end replaces what its pieces sai
 import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import AbstractAsyncContextManager, aclosing
-from typing import Any, Final, Literal
+from typing import Any, Literal
 from urllib.parse import quote
 
 import msgspec
@@ -15,7 +15,6 @@ from msgspec import Struct
 
 from qingniao.bots.base import (
     Attachment,
-    BotError,
     BotGarbled,
     Capabilities,
     ConversationGone,
@@ -39,11 +38,10 @@ from qingniao.bots.coze_reply import CozeReply
 from qingniao.bots.errands import Errands
 from qingniao.bots.fields import as_dict, as_list, as_text
 from qingniao.bots.http import Endpoint, EventStream, bearer
+from qingniao.bots.platform import PlatformBot
 from qingniao.outgoing.client import Outgoing, Upload
 
 __all__ = ["CozeBot", "CozeSettings"]
-
-HEALTH_S: Final = 5.0
 
 
 class CozeSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -64,12 +62,11 @@ class CozeSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     idle_s: float = 90.0
 
 
-class CozeBot:
+class CozeBot(PlatformBot):
     """Implements `BotService` and `TakesFeedback`."""
 
     def __init__(self, outgoing: Outgoing, settings: CozeSettings, *, name: str = "coze") -> None:
         self._settings = settings
-        self._name = name
         self._errands = Errands()
         self._tokens: Tokens
         if settings.app is not None:
@@ -78,17 +75,14 @@ class CozeBot:
             )
         else:
             self._tokens = PersonalToken(settings.token)
-        self._endpoint = Endpoint(
+        endpoint = Endpoint(
             outgoing,
             settings.base_url,
             reading=read_fault,
             connect_s=settings.connect_s,
             idle_s=settings.idle_s,
         )
-
-    @property
-    def name(self) -> str:
-        return self._name
+        super().__init__(endpoint, name)
 
     @property
     def capabilities(self) -> Capabilities:
@@ -151,18 +145,13 @@ class CozeBot:
     async def train(self, lessons: Sequence[Lesson]) -> TrainingReport:
         raise TrainingUnsupported("Coze's knowledge is kept in Coze: add it there.")
 
-    async def health(self) -> Health:
+    async def _look(self) -> Health:
         where = {"bot_id": self._settings.bot}
         try:
-            async with asyncio.timeout(HEALTH_S):
-                told = await self._call("GET", "/v1/bot/get_online_info", params=where)
-        except TimeoutError:
-            return Health(is_ok=False, detail=f"{self._endpoint.host} stayed silent for too long.")
+            told = await self._call("GET", "/v1/bot/get_online_info", params=where)
         except (NotUnderstood, UnknownCode):
             # Not every version knows this question; that it says so proves that the token is good.
             return Health(is_ok=True, detail="The token is accepted; the bot was not looked at.")
-        except BotError as exc:
-            return Health(is_ok=False, detail=str(exc))
         data = as_dict(told.get("data"))
         return Health(
             is_ok=True, detail=as_text(data.get("name")), version=as_text(data.get("version"))

@@ -5,7 +5,6 @@ Always streams: what blocks is cut by proxies in front. Rule: a whole answer end
 ends a stream is a failure.
 """
 
-import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from typing import Any, Final, Literal
 
@@ -13,7 +12,6 @@ from msgspec import Struct
 
 from qingniao.bots.base import (
     Attachment,
-    BotError,
     BotGarbled,
     BotMisconfigured,
     BotOverQuota,
@@ -35,13 +33,13 @@ from qingniao.bots.dify_faults import read_fault, stream_fault
 from qingniao.bots.errands import Errands
 from qingniao.bots.fields import as_count, as_dict, as_list, as_text, decoded, has_words, says
 from qingniao.bots.http import Endpoint, bearer
+from qingniao.bots.platform import PlatformBot
 from qingniao.bots.writing import Writing
 from qingniao.outgoing.client import Outgoing, Upload
 from qingniao.outgoing.sse import ServerEvent
 
 __all__ = ["DifyBot", "DifySettings"]
 
-HEALTH_S: Final = 5.0
 _CHAT_MODES: Final = frozenset({"chat", "agent-chat", "agent", "advanced-chat"})
 _ANSWERS: Final = ("text", "answer", "result", "output")
 """Names that people give to a workflow's output, if none was set."""
@@ -67,14 +65,13 @@ class DifySettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     """Dify pings every ten seconds, so silence means that it is gone."""
 
 
-class DifyBot:
+class DifyBot(PlatformBot):
     """Implements `BotService` and `TakesFeedback`."""
 
     def __init__(self, outgoing: Outgoing, settings: DifySettings, *, name: str = "dify") -> None:
         self._settings = settings
-        self._name = name
         self._errands = Errands()
-        self._endpoint = Endpoint(
+        endpoint = Endpoint(
             outgoing,
             settings.base_url,
             reading=read_fault,
@@ -82,10 +79,7 @@ class DifyBot:
             connect_s=settings.connect_s,
             idle_s=settings.idle_s,
         )
-
-    @property
-    def name(self) -> str:
-        return self._name
+        super().__init__(endpoint, name)
 
     @property
     def capabilities(self) -> Capabilities:
@@ -137,14 +131,8 @@ class DifyBot:
     async def train(self, lessons: Sequence[Lesson]) -> TrainingReport:
         raise TrainingUnsupported("Dify's knowledge is kept in Dify: add it there.")
 
-    async def health(self) -> Health:
-        try:
-            async with asyncio.timeout(HEALTH_S):
-                info = await self._endpoint.call("GET", "/info")
-        except BotError as exc:
-            return Health(is_ok=False, detail=str(exc))
-        except TimeoutError:
-            return Health(is_ok=False, detail=f"{self._endpoint.host} stayed silent for too long.")
+    async def _look(self) -> Health:
+        info = await self._endpoint.call("GET", "/info")
         name, mode = as_text(info.get("name")), as_text(info.get("mode"))
         kind = "chat" if mode in _CHAT_MODES else mode
         if kind and kind != self._settings.app:

@@ -34,13 +34,13 @@ from qingniao.bots.base import (
 from qingniao.bots.fastgpt_dataset import Dataset, FoundRow
 from qingniao.bots.fields import as_count, as_dict, as_list, as_text, decoded, has_words, says
 from qingniao.bots.http import Endpoint, EventStream, bearer, by_status
+from qingniao.bots.platform import PlatformBot
 from qingniao.bots.writing import Writing
 from qingniao.outgoing.client import Outgoing
 from qingniao.outgoing.sse import ServerEvent
 
 __all__ = ["FastGPTBot", "FastGPTSettings", "read_fault"]
 
-HEALTH_S: Final = 5.0
 TAIL_S: Final = 3.0
 """How long the sources may take once the answer is whole."""
 
@@ -66,15 +66,14 @@ class FastGPTSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     idle_s: float = 90.0
 
 
-class FastGPTBot:
+class FastGPTBot(PlatformBot):
     """Implements `BotService` and `TakesFeedback`."""
 
     def __init__(
         self, outgoing: Outgoing, settings: FastGPTSettings, *, name: str = "fastgpt"
     ) -> None:
         self._settings = settings
-        self._name = name
-        self._endpoint = self._at(outgoing, settings.key)
+        super().__init__(self._at(outgoing, settings.key), name)
         self._dataset: Dataset | None = None
         if settings.dataset_key:
             self._dataset = Dataset(
@@ -90,10 +89,6 @@ class FastGPTBot:
             connect_s=self._settings.connect_s,
             idle_s=self._settings.idle_s,
         )
-
-    @property
-    def name(self) -> str:
-        return self._name
 
     @property
     def capabilities(self) -> Capabilities:
@@ -149,19 +144,16 @@ class FastGPTBot:
             raise BotMisconfigured("No dataset is set: enter its id and the account's key.")
         return await self._dataset.search(text)
 
-    async def health(self) -> Health:
+    async def _look(self) -> Health:
         params = {"appId": self._settings.app} if self._settings.app else {}
         try:
-            async with asyncio.timeout(HEALTH_S):
-                told = await self._endpoint.call("GET", "/core/chat/init", params=params)
-        except TimeoutError:
-            return Health(is_ok=False, detail=f"{self._endpoint.host} stayed silent for too long.")
-        except BotError as exc:
-            if not self._settings.app and isinstance(exc, _Complaint):
-                # Without an application's id there is nothing to ask for; but somebody is there,
-                # and the key was no reason to complain.
-                return Health(is_ok=True, detail="Reached; the application was not checked.")
-            return Health(is_ok=False, detail=str(exc))
+            told = await self._endpoint.call("GET", "/core/chat/init", params=params)
+        except _Complaint:
+            if self._settings.app:
+                raise
+            # Without an application's id there is nothing to ask for; but somebody is there, and
+            # the key was no reason to complain.
+            return Health(is_ok=True, detail="Reached; the application was not checked.")
         app = as_dict(as_dict(told.get("data")).get("app"))
         return Health(is_ok=True, detail=as_text(app.get("name")))
 

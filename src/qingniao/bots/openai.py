@@ -32,12 +32,12 @@ from qingniao.bots.base import (
 from qingniao.bots.fields import as_dict, as_list, as_text
 from qingniao.bots.http import Endpoint, EventStream, bearer
 from qingniao.bots.openai_chunks import Chunks, ToolCall, read_fault
+from qingniao.bots.platform import PlatformBot
 from qingniao.bots.writing import Writing
 from qingniao.outgoing.client import Outgoing
 
 __all__ = ["HANDOFF", "OpenAIBot", "OpenAISettings", "Tool"]
 
-HEALTH_S: Final = 5.0
 ROUNDS: Final = 5
 """Of tools in one answer; a model that wants more goes round in circles."""
 TOOL_S: Final = 20.0
@@ -102,7 +102,7 @@ class OpenAISettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     idle_s: float = 90.0
 
 
-class OpenAIBot:
+class OpenAIBot(PlatformBot):
     """Implements `BotService`, and `embed` beside it."""
 
     def __init__(
@@ -114,12 +114,11 @@ class OpenAIBot:
         tools: Sequence[Tool] = (),
     ) -> None:
         self._settings = settings
-        self._name = name
         self._tools = {tool.name: tool for tool in tools}
         if settings.may_call_person:
             self._tools[HANDOFF.name] = HANDOFF
         self._counts_tokens = True
-        self._endpoint = Endpoint(
+        endpoint = Endpoint(
             outgoing,
             settings.base_url,
             reading=read_fault,
@@ -127,10 +126,7 @@ class OpenAIBot:
             connect_s=settings.connect_s,
             idle_s=settings.idle_s,
         )
-
-    @property
-    def name(self) -> str:
-        return self._name
+        super().__init__(endpoint, name)
 
     @property
     def capabilities(self) -> Capabilities:
@@ -178,14 +174,8 @@ class OpenAIBot:
     async def train(self, lessons: Sequence[Lesson]) -> TrainingReport:
         raise TrainingUnsupported("A model is not trained from here: write into its prompt.")
 
-    async def health(self) -> Health:
-        try:
-            async with asyncio.timeout(HEALTH_S):
-                told = await self._endpoint.call("GET", "/models")
-        except TimeoutError:
-            return Health(is_ok=False, detail=f"{self._endpoint.host} stayed silent for too long.")
-        except BotError as exc:
-            return Health(is_ok=False, detail=str(exc))
+    async def _look(self) -> Health:
+        told = await self._endpoint.call("GET", "/models")
         models = [as_text(as_dict(one).get("id")) for one in as_list(told.get("data"))]
         wanted = self._settings.model
         # Some servers list a model with its tag, `qwen3:latest`, and answer to either.

@@ -8,7 +8,6 @@ docs/howto/write-a-bot.md is for those who write the other end. Rule: the other 
 what it leaves out is supplied, what it invents is skipped, and an answer without `done` is none.
 """
 
-import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from typing import Final
 
@@ -36,12 +35,12 @@ from qingniao.bots.base import (
 )
 from qingniao.bots.fields import as_text
 from qingniao.bots.http import Endpoint, bearer, by_status
+from qingniao.bots.platform import PlatformBot
 from qingniao.bots.writing import Writing
 from qingniao.outgoing.client import Outgoing
 
 __all__ = ["FAULTS", "Failed", "RemoteBot", "RemoteSettings", "SentLesson", "read_fault"]
 
-HEALTH_S: Final = 5.0
 
 FAULTS: Final[dict[str, type[BotError]]] = {
     cls.code: cls
@@ -107,15 +106,14 @@ _Event = Grounded | TextDelta | Retracted | Working | Done | Failed
 _EVENTS: Final[msgspec.json.Decoder[_Event]] = msgspec.json.Decoder(_Event)
 
 
-class RemoteBot:
+class RemoteBot(PlatformBot):
     """Implements `BotService`."""
 
     def __init__(
         self, outgoing: Outgoing, settings: RemoteSettings, *, name: str = "remote"
     ) -> None:
         self._settings = settings
-        self._name = name
-        self._endpoint = Endpoint(
+        endpoint = Endpoint(
             outgoing,
             settings.base_url,
             reading=read_fault,
@@ -123,10 +121,7 @@ class RemoteBot:
             connect_s=settings.connect_s,
             idle_s=settings.idle_s,
         )
-
-    @property
-    def name(self) -> str:
-        return self._name
+        super().__init__(endpoint, name)
 
     @property
     def capabilities(self) -> Capabilities:
@@ -187,17 +182,12 @@ class RemoteBot:
         except msgspec.ValidationError as exc:
             raise BotGarbled("The bot did not say what it has learnt.") from exc
 
-    async def health(self) -> Health:
+    async def _look(self) -> Health:
+        told = await self._endpoint.call("GET", "/health")
         try:
-            async with asyncio.timeout(HEALTH_S):
-                told = await self._endpoint.call("GET", "/health")
             return msgspec.convert(told, Health)
-        except TimeoutError:
-            return Health(is_ok=False, detail=f"{self._endpoint.host} stayed silent for too long.")
-        except BotError as exc:
-            return Health(is_ok=False, detail=str(exc))
-        except msgspec.ValidationError:
-            return Health(is_ok=False, detail=f"{self._endpoint.host} does not say how it is.")
+        except msgspec.ValidationError as exc:
+            raise BotGarbled(f"{self._endpoint.host} does not say how it is.") from exc
 
 
 def _read(data: str) -> _Event:
