@@ -21,8 +21,9 @@ from qingniao.bots.base import (
     TrainingUnsupported,
     Working,
 )
-from qingniao.bots.fastgpt import FastGPTBot, FastGPTSettings, read_fault
+from qingniao.bots.fastgpt import FastGPTBot, FastGPTSettings
 from qingniao.bots.fastgpt_dataset import ROWS
+from qingniao.bots.fastgpt_faults import read_fault
 from qingniao.bots.http import Endpoint
 from qingniao.doubles.faq import Faq
 from qingniao.doubles.fastgpt import FastGPTDouble
