@@ -12,7 +12,7 @@ import msgspec
 from litestar import Router, delete, get, post, put
 from litestar.params import JSONBody, PathParameter
 
-from qingniao.api.bodies import (
+from qingniao.api.bot_bodies import (
     BotBack,
     BotChange,
     BotId,
