@@ -3,9 +3,11 @@
     app = serve(MyBot(), key="…")        # uvicorn my_bot:app
 
 The wire is that of `bots.remote`. Rule: whatever the bot raises ends the reply with an error that
-the other side understands; it never sees a stream that simply stops.
+the other side understands; it never sees a stream that simply stops. Who leaves early stops the
+bot.
 """
 
+import asyncio
 import hmac
 from collections.abc import AsyncGenerator, Awaitable, Callable, MutableMapping
 from contextlib import aclosing
@@ -77,7 +79,7 @@ async def _answer(bot: BotService, what: str, receive: Receive, send: Send) -> N
             await _json(send, 200, await bot.health())
         elif what.endswith("/reply") and what.startswith("POST"):
             query = msgspec.json.decode(await _body(receive), type=Query)
-            await _reply(bot, query, send)
+            await _reply(bot, query, receive, send)
         elif what.endswith("/train") and what.startswith("POST"):
             sent = msgspec.json.decode(await _body(receive), type=_Lessons)
             await _json(send, 200, await bot.train(sent.lessons))
@@ -88,9 +90,23 @@ async def _answer(bot: BotService, what: str, receive: Receive, send: Send) -> N
         await _json(send, 502, _failed(exc))
 
 
-async def _reply(bot: BotService, query: Query, send: Send) -> None:
+async def _reply(bot: BotService, query: Query, receive: Receive, send: Send) -> None:
     head = [(b"content-type", b"text/event-stream"), (b"cache-control", b"no-cache")]
     await send({"type": "http.response.start", "status": 200, "headers": head})
+    saying = asyncio.ensure_future(_say(bot, query, send))
+    # A server does not tell by `send` that nobody listens any more, and the bot would go on.
+    leaving = asyncio.ensure_future(_left(receive))
+    try:
+        await asyncio.wait((saying, leaving), return_when=asyncio.FIRST_COMPLETED)
+        if saying.done():
+            await saying
+    finally:
+        saying.cancel()
+        leaving.cancel()
+        await asyncio.gather(saying, leaving, return_exceptions=True)
+
+
+async def _say(bot: BotService, query: Query, send: Send) -> None:
     try:
         async with aclosing(_events(bot, query)) as events:
             async for event in events:
@@ -98,6 +114,11 @@ async def _reply(bot: BotService, query: Query, send: Send) -> None:
                 await send({"type": "http.response.body", "body": line, "more_body": True})
     finally:
         await send({"type": "http.response.body", "body": b""})
+
+
+async def _left(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
 
 
 async def _events(bot: BotService, query: Query) -> AsyncGenerator[Struct]:

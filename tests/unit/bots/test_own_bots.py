@@ -4,6 +4,7 @@ import asyncio
 import runpy
 import sys
 from collections.abc import AsyncIterator
+from contextlib import aclosing
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,7 @@ from qingniao.bots.base import (
     BotUnavailable,
     Done,
     Grounded,
+    Query,
     QueryRejected,
     ReplyTruncated,
     Retracted,
@@ -119,6 +121,18 @@ async def test_what_is_sent_wrongly_is_not_the_bots_failure(
             await endpoint.call("POST", "/reply", {"text": 3})
         with pytest.raises(BotMisconfigured, match="nothing here"):
             await endpoint.call("GET", "/elsewhere")
+
+
+async def test_leaving_early_stops_the_bot_behind_http(outgoing: Outgoing) -> None:
+    inner = Scripted(Grounded(), TextDelta(text="您可"), 60.0, Done(text="您可"))
+    async with served(serve(inner)) as url:
+        bot = RemoteBot(outgoing, RemoteSettings(base_url=url))
+        async with aclosing(bot.reply(Query(conversation=1, text="怎么退货？"))) as events:
+            assert isinstance(await anext(events), Grounded)
+            assert inner.under_way == 1
+        async with asyncio.timeout(20):
+            while inner.under_way:
+                await asyncio.sleep(0.01)
 
 
 async def test_bot_that_breaks_or_just_stops(outgoing: Outgoing) -> None:
