@@ -1,21 +1,20 @@
 """Anything that speaks OpenAI's chat completions: OpenAI, DeepSeek, Qwen, vLLM, Ollama, LiteLLM.
 
-Owns that wire with its dialects, and the loop in which a model calls tools of ours. Rule: an answer
-is whole when a finish reason or `[DONE]` said so; what a model thinks aloud is nobody's to see.
+Owns what is asked, and the rounds in which a model calls tools (`openai_tools`); `openai_chunks`
+reads the answer with its dialects. Rule: an answer is whole when a finish reason or `[DONE]` said
+so; what a model thinks aloud is nobody's to see.
 """
 
 import asyncio
 import struct
 from base64 import b64decode
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from typing import Any, Final
 
-import msgspec
 from msgspec import Struct
 
 from qingniao.bots.base import (
-    Action,
     BotError,
     BotGarbled,
     Capabilities,
@@ -31,48 +30,18 @@ from qingniao.bots.base import (
 )
 from qingniao.bots.fields import as_dict, as_list, as_text
 from qingniao.bots.http import Endpoint, EventStream, bearer
-from qingniao.bots.openai_chunks import Chunks, ToolCall, read_fault
+from qingniao.bots.openai_chunks import Chunks, read_fault
+from qingniao.bots.openai_tools import HANDOFF, Tool, Tools, asked
 from qingniao.bots.platform import PlatformBot
 from qingniao.bots.writing import Writing
 from qingniao.outgoing.client import Outgoing
 
-__all__ = ["HANDOFF", "OpenAIBot", "OpenAISettings", "Tool"]
+__all__ = ["OpenAIBot", "OpenAISettings"]
 
 ROUNDS: Final = 5
 """Of tools in one answer; a model that wants more goes round in circles."""
-TOOL_S: Final = 20.0
 TAIL_S: Final = 3.0
 """How long the count of tokens may take once the answer is whole."""
-
-
-class Tool(Struct, frozen=True, kw_only=True):
-    """Something that a model may call. `parameters` is a JSON schema.
-
-    `call` gets the arguments as the model wrote them and returns what the model is to read; what it
-    raises is told to the model as a failure. Without `call` the wish is passed on as an `Action`,
-    and the answer ends there.
-    """
-
-    name: str
-    description: str
-    parameters: dict[str, Any] = msgspec.field(
-        default_factory=lambda: {"type": "object", "properties": {}}
-    )
-    call: Callable[[str], Awaitable[str]] | None = None
-
-
-HANDOFF: Final = Tool(
-    name="call_a_person",
-    description=(
-        "Call a member of staff into this conversation. Use it when the visitor asks for a person, "
-        "is angry, or when you cannot help."
-    ),
-    parameters={
-        "type": "object",
-        "properties": {"team": {"type": "string", "description": "Which team, if it is known."}},
-    },
-)
-"""Becomes an `Action` of the kind `handoff`."""
 
 
 class OpenAISettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -114,9 +83,7 @@ class OpenAIBot(PlatformBot):
         tools: Sequence[Tool] = (),
     ) -> None:
         self._settings = settings
-        self._tools = {tool.name: tool for tool in tools}
-        if settings.may_call_person:
-            self._tools[HANDOFF.name] = HANDOFF
+        self._tools = Tools((*tools, HANDOFF) if settings.may_call_person else tools)
         self._counts_tokens = True
         endpoint = Endpoint(
             outgoing,
@@ -136,7 +103,7 @@ class OpenAIBot(PlatformBot):
             cites=False,
             trains=False,
             leaves_house=True,
-            acts=bool(self._tools),
+            acts=bool(self._tools.offered),
             reads_files=True,
         )
 
@@ -158,12 +125,13 @@ class OpenAIBot(PlatformBot):
             calls = chunks.calls
             if not calls:
                 break
-            if self._is_passed_on(writing, calls):
+            if wishes := self._tools.wishes(calls):
+                writing.actions += wishes
                 break
-            messages.append(_asked(writing.text, calls))
+            messages.append(asked(writing.text, calls))
             for call in calls:
                 yield Working(step=call.name)
-                messages.append(await self._called(call))
+                messages.append(await self._tools.call(call))
         else:
             raise BotGarbled("The model calls one tool after the other and does not answer.")
         for last in writing.finish():
@@ -237,18 +205,8 @@ class OpenAIBot(PlatformBot):
             body["temperature"] = settings.temperature
         if settings.max_tokens is not None:
             body[settings.max_tokens_name] = settings.max_tokens
-        if self._tools:
-            body["tools"] = [
-                {
-                    "type": "function",
-                    "function": {
-                        "name": tool.name,
-                        "description": tool.description,
-                        "parameters": tool.parameters,
-                    },
-                }
-                for tool in self._tools.values()
-            ]
+        if self._tools.offered:
+            body["tools"] = self._tools.offered
         return body | settings.extra
 
     def _messages(self, query: Query) -> list[dict[str, Any]]:
@@ -268,32 +226,6 @@ class OpenAIBot(PlatformBot):
             content += [{"type": "image_url", "image_url": {"url": f.url}} for f in images]
         messages.append({"role": "user", "content": content})
         return messages
-
-    def _is_passed_on(self, writing: Writing, calls: Sequence[ToolCall]) -> bool:
-        """Wishes that nobody here fulfils become actions, and the answer ends."""
-        wishes = []
-        for call in calls:
-            if call.name == HANDOFF.name and call.name in self._tools:
-                team = as_text(call.read().get("team"))
-                wishes.append(Action(kind="handoff", name=team, arguments=call.arguments))
-            elif (tool := self._tools.get(call.name)) is not None and tool.call is None:
-                wishes.append(Action(kind="tool", name=call.name, arguments=call.arguments))
-        writing.actions += wishes
-        return bool(wishes)
-
-    async def _called(self, call: ToolCall) -> dict[str, Any]:
-        tool = self._tools.get(call.name)
-        if tool is None or tool.call is None:
-            told = f"There is no tool called {call.name}."
-        else:
-            try:
-                async with asyncio.timeout(TOOL_S):
-                    told = await tool.call(call.arguments)
-            except TimeoutError:
-                told = "The tool did not answer in time."
-            except Exception as exc:  # a tool's faults are the model's to deal with
-                told = f"The tool failed: {type(exc).__name__}."
-        return {"role": "tool", "tool_call_id": call.id, "content": told}
 
     def _price(self, writing: Writing) -> None:
         settings = self._settings
@@ -333,18 +265,3 @@ def _vector(value: object) -> list[float]:
         except (ValueError, struct.error):
             return []
     return [float(x) for x in as_list(value) if isinstance(x, int | float)]
-
-
-def _asked(text: str, calls: Sequence[ToolCall]) -> dict[str, Any]:
-    return {
-        "role": "assistant",
-        "content": text or None,
-        "tool_calls": [
-            {
-                "id": call.id,
-                "type": "function",
-                "function": {"name": call.name, "arguments": call.arguments},
-            }
-            for call in calls
-        ],
-    }
