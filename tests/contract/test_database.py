@@ -319,6 +319,14 @@ async def test_keys_of_a_bot_are_for_one_platform(database: Database):
     assert await bots.secrets() == {}
 
 
+async def test_two_may_enter_the_same_key_of_a_bot_at_once(database: Database):
+    bots = Bots(database)
+    keys = [f"key-{number}" for number in range(20)]
+    await asyncio.gather(*(bots.put_secrets("shop", "o", {"key": key}, 1) for key in keys))
+    ((found,),) = [held.values() for held in (await bots.secrets("shop")).values()]
+    assert found in keys
+
+
 async def test_what_bots_use_adds_up(database: Database):
     ledger = BotLedger(database)
     used = Usage(prompt_tokens=10, completion_tokens=5, cost=0.25)

@@ -1,5 +1,6 @@
 """A bot platform in the whole product: added over HTTP, published, and answering a visitor."""
 
+import asyncio
 import subprocess
 import sys
 import urllib.request
@@ -43,8 +44,6 @@ class Admin:
 
 
 async def test_dify_answers_a_visitor(start_double, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
-    import asyncio
-
     double = await start_double(DifyDouble)
     settings = {"QINGNIAO_AI_BOT": "shop", "QINGNIAO_OUTGOING_ALLOW": "127.0.0.1"}
     async with OwnServer(settings, tmp_path / "data") as server:

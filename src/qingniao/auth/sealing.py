@@ -10,7 +10,6 @@ import hashlib
 import hmac
 import secrets
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from binascii import Error as Base64Error
 from typing import TYPE_CHECKING, Final
 
 from qingniao.auth.keys import KeyRing
@@ -39,7 +38,7 @@ class Sealer:
         self._keys = keys
 
     def seal(self, secret: str, place: str) -> str:
-        """Encrypt `secret` for `place`, such as `bot/3/key`."""
+        """Encrypt `secret` for `place`, such as `bot/shop/https://api.dify.ai:443/key`."""
         number = self._keys.current
         nonce = secrets.token_bytes(_NONCE_BYTES)
         box = _box(self._keys, number).encrypt(nonce, secret.encode(), place.encode())
@@ -58,7 +57,7 @@ class Sealer:
             box = _box(self._keys, int(number))
             nonce, rest = content[:_NONCE_BYTES], content[_NONCE_BYTES:]
             return box.decrypt(nonce, rest, place.encode()).decode()
-        except (ValueError, Base64Error, InvalidTag) as exc:
+        except (ValueError, InvalidTag) as exc:
             raise SealBroken from exc
 
 

@@ -28,6 +28,7 @@ __all__ = [
     "Capabilities",
     "Citation",
     "Closing",
+    "ConversationGone",
     "Done",
     "Grounded",
     "Health",
@@ -89,6 +90,12 @@ class Query(Struct, frozen=True, kw_only=True):
     instructions: str = ""
     """What whoever asks wants of this answer; a platform without a place for that reads it before
     the text."""
+
+    @property
+    def user(self) -> str:
+        """Who asks, for platforms that keep dialogues apart by it: the same every time, never
+        empty."""
+        return self.visitor or f"conversation-{self.conversation}"
 
     @property
     def whole(self) -> str:
@@ -403,6 +410,13 @@ class QueryRejected(BotError):
     """The bot refuses this question, for its length or its content; another may be answered."""
 
     code = "bot_rejected"
+
+
+class ConversationGone(BotError):
+    """The platform does not know this dialogue any more; a new one can be begun."""
+
+    code = "bot_conversation_gone"
+    temporary = True
 
 
 class TrainingUnsupported(BotError):

@@ -7,7 +7,7 @@ chat is `completed`; what a message said at its end replaces what its pieces sai
 import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import AbstractAsyncContextManager, aclosing
-from typing import Any, Final, Literal
+from typing import Any, Literal
 from urllib.parse import quote
 
 import msgspec
@@ -15,9 +15,9 @@ from msgspec import Struct
 
 from qingniao.bots.base import (
     Attachment,
-    BotError,
     BotGarbled,
     Capabilities,
+    ConversationGone,
     Grounded,
     Health,
     Lesson,
@@ -30,19 +30,18 @@ from qingniao.bots.base import (
 from qingniao.bots.coze_auth import CozeApp, JwtTokens, PersonalToken, Tokens
 from qingniao.bots.coze_faults import (
     BadToken,
-    ConversationGone,
     NotUnderstood,
     UnknownCode,
     read_fault,
 )
 from qingniao.bots.coze_reply import CozeReply
 from qingniao.bots.errands import Errands
-from qingniao.bots.http import Endpoint, EventStream, as_dict, as_list, as_text
+from qingniao.bots.fields import as_dict, as_list, as_text
+from qingniao.bots.http import Endpoint, EventStream, bearer
+from qingniao.bots.platform import PlatformBot
 from qingniao.outgoing.client import Outgoing, Upload
 
 __all__ = ["CozeBot", "CozeSettings"]
-
-HEALTH_S: Final = 5.0
 
 
 class CozeSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -63,12 +62,11 @@ class CozeSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     idle_s: float = 90.0
 
 
-class CozeBot:
+class CozeBot(PlatformBot):
     """Implements `BotService` and `TakesFeedback`."""
 
     def __init__(self, outgoing: Outgoing, settings: CozeSettings, *, name: str = "coze") -> None:
         self._settings = settings
-        self._name = name
         self._errands = Errands()
         self._tokens: Tokens
         if settings.app is not None:
@@ -77,17 +75,14 @@ class CozeBot:
             )
         else:
             self._tokens = PersonalToken(settings.token)
-        self._endpoint = Endpoint(
+        endpoint = Endpoint(
             outgoing,
             settings.base_url,
             reading=read_fault,
             connect_s=settings.connect_s,
             idle_s=settings.idle_s,
         )
-
-    @property
-    def name(self) -> str:
-        return self._name
+        super().__init__(endpoint, name)
 
     @property
     def capabilities(self) -> Capabilities:
@@ -150,18 +145,13 @@ class CozeBot:
     async def train(self, lessons: Sequence[Lesson]) -> TrainingReport:
         raise TrainingUnsupported("Coze's knowledge is kept in Coze: add it there.")
 
-    async def health(self) -> Health:
+    async def _look(self) -> Health:
         where = {"bot_id": self._settings.bot}
         try:
-            async with asyncio.timeout(HEALTH_S):
-                told = await self._call("GET", "/v1/bot/get_online_info", params=where)
-        except TimeoutError:
-            return Health(is_ok=False, detail=f"{self._endpoint.host} stayed silent for too long.")
+            told = await self._call("GET", "/v1/bot/get_online_info", params=where)
         except (NotUnderstood, UnknownCode):
             # Not every version knows this question; that it says so proves that the token is good.
             return Health(is_ok=True, detail="The token is accepted; the bot was not looked at.")
-        except BotError as exc:
-            return Health(is_ok=False, detail=str(exc))
         data = as_dict(told.get("data"))
         return Health(
             is_ok=True, detail=as_text(data.get("name")), version=as_text(data.get("version"))
@@ -186,7 +176,7 @@ class CozeBot:
         self, body: dict[str, Any], conversation: str, token: str
     ) -> AbstractAsyncContextManager[EventStream]:
         path = f"/v3/chat?conversation_id={quote(conversation)}" if conversation else "/v3/chat"
-        return self._endpoint.events(path, body, headers=_head(token))
+        return self._endpoint.events(path, body, headers=bearer(token))
 
     async def _question(self, query: Query) -> dict[str, Any]:
         content, kind = query.whole, "text"
@@ -197,7 +187,7 @@ class CozeBot:
         asked = {"role": "user", "type": "question", "content": content, "content_type": kind}
         return {
             "bot_id": self._settings.bot,
-            "user_id": query.visitor or f"conversation-{query.conversation}",
+            "user_id": query.user,
             "stream": self._settings.streams,
             "auto_save_history": True,
             "additional_messages": [asked],
@@ -242,16 +232,12 @@ class CozeBot:
         token = await self._tokens.token()
         try:
             return await self._endpoint.call(
-                method, path, body, params=params, headers=_head(token), upload=upload
+                method, path, body, params=params, headers=bearer(token), upload=upload
             )
         except BadToken:
             if not self._tokens.refused(token):
                 raise
         token = await self._tokens.token()
         return await self._endpoint.call(
-            method, path, body, params=params, headers=_head(token), upload=upload
+            method, path, body, params=params, headers=bearer(token), upload=upload
         )
-
-
-def _head(token: str) -> dict[str, str]:
-    return {"Authorization": f"Bearer {token}"}

@@ -9,12 +9,12 @@ import secrets
 import time
 from collections.abc import Callable
 from typing import Any, Final, Protocol
-from urllib.parse import urlsplit
 
 from msgspec import Struct
 
 from qingniao.bots.base import BotError, BotMisconfigured
-from qingniao.bots.http import Endpoint, as_text, by_status
+from qingniao.bots.fields import as_text, says
+from qingniao.bots.http import Endpoint, bearer, by_status
 from qingniao.outgoing.client import Outgoing
 
 __all__ = ["CozeApp", "JwtTokens", "PersonalToken", "Tokens", "signed"]
@@ -77,7 +77,6 @@ class JwtTokens:
         connect_s: float = 5.0,
     ) -> None:
         self._app = app
-        self._audience = urlsplit(base_url).hostname or ""
         self._clock = clock
         self._token = ""
         self._ends_s = 0.0
@@ -91,7 +90,9 @@ class JwtTokens:
             if self._token and self._clock() < self._ends_s - EARLY_S:
                 return self._token
             # The key is read and used off the loop: both are slow mathematics.
-            assertion = await asyncio.to_thread(signed, self._app, self._audience, self._clock())
+            assertion = await asyncio.to_thread(
+                signed, self._app, self._endpoint.host, self._clock()
+            )
             told = await self._endpoint.call(
                 "POST",
                 "/api/permission/oauth2/token",
@@ -99,7 +100,7 @@ class JwtTokens:
                     "duration_seconds": TOKEN_S,
                     "grant_type": "urn:ietf:params:oauth:grant-type:jwt-bearer",
                 },
-                headers={"Authorization": f"Bearer {assertion}"},
+                headers=bearer(assertion),
             )
             token = as_text(told.get("access_token"))
             if not token:
@@ -158,9 +159,9 @@ def _read_fault(status: int, body: dict[str, Any], wait_s: float) -> BotError | 
         return None
     said = as_text(body.get("error_message")) or as_text(body.get("msg"))
     said = said or as_text(body.get("error_description")) or as_text(body.get("error"))
-    if status in (429,) or status >= 500:
+    if status == 429 or status >= 500:
         return by_status("Coze", status, wait_s, said)
-    word = f" It says: {said[:200]}" if said else ""
     return BotMisconfigured(
-        f"Coze does not accept this application: is its id, its key's id and its key right?{word}"
+        "Coze does not accept this application: is its id, its key's id and its key right?"
+        f"{says(said)}"
     )

@@ -12,12 +12,13 @@ from qingniao.bots.base import (
     BotMisconfigured,
     BotOverQuota,
     BotUnavailable,
+    ConversationGone,
 )
-from qingniao.bots.http import as_dict, as_text, by_status, has_words
+from qingniao.bots.fields import as_dict, as_text, has_words, says
+from qingniao.bots.http import by_status
 
 __all__ = [
     "BadToken",
-    "ConversationGone",
     "NotUnderstood",
     "UnknownCode",
     "by_code",
@@ -37,13 +38,6 @@ class UnknownCode(BotUnavailable):
     """Coze failed for a reason that is not in its public documents."""
 
 
-class ConversationGone(BotError):
-    """Coze does not know this dialogue any more."""
-
-    code = "bot_conversation_gone"
-    temporary = True
-
-
 def read_fault(status: int, body: dict[str, Any], wait_s: float) -> BotError | None:
     """What an answer's status and body mean; `None` if it is no error."""
     code = body.get("code")
@@ -58,7 +52,7 @@ def read_fault(status: int, body: dict[str, Any], wait_s: float) -> BotError | N
 
 def by_code(code: int, said: str) -> BotError:
     """The error that a code and its words are."""
-    word = f" It says: {said[:200]}" if said else ""
+    word = says(said)
     match code:
         case 4000 | 4200 if has_words(said, "conversation") and has_words(said, "not exist"):
             return ConversationGone()

@@ -17,7 +17,8 @@ from qingniao.bots.base import (
     Working,
 )
 from qingniao.bots.coze_faults import by_code
-from qingniao.bots.http import JSON_EVENT, as_dict, as_list, as_text, decoded
+from qingniao.bots.fields import as_count, as_dict, as_list, as_text, decoded
+from qingniao.bots.http import JSON_EVENT
 from qingniao.bots.writing import Writing
 from qingniao.outgoing.sse import ServerEvent
 
@@ -92,8 +93,8 @@ class CozeReply:
         match status:
             case "completed":
                 usage = as_dict(chat.get("usage"))
-                self.writing.prompt_tokens = _count(usage.get("input_count"))
-                self.writing.completion_tokens = _count(usage.get("output_count"))
+                self.writing.prompt_tokens = as_count(usage.get("input_count"))
+                self.writing.completion_tokens = as_count(usage.get("output_count"))
                 self.is_whole = self.has_ended = True
                 return ()
             case "failed":
@@ -150,7 +151,3 @@ def _wanted(chat: dict[str, Any]) -> str:
     ]
     wanted = ", ".join(name for name in names if name) or "something"
     return f"The bot wants {wanted} from us, which nobody here gives: take that tool out of it."
-
-
-def _count(value: object) -> int:
-    return int(value) if isinstance(value, int | float) and value > 0 else 0

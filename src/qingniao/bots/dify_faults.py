@@ -11,19 +11,13 @@ from qingniao.bots.base import (
     BotMisconfigured,
     BotOverQuota,
     BotUnavailable,
+    ConversationGone,
     QueryRejected,
 )
-from qingniao.bots.http import as_text, by_status
+from qingniao.bots.fields import as_text, says
+from qingniao.bots.http import by_status
 
-__all__ = ["ConversationGone", "read_fault", "stream_fault"]
-
-
-class ConversationGone(BotError):
-    """Dify does not know this dialogue any more."""
-
-    code = "bot_conversation_gone"
-    temporary = True
-
+__all__ = ["read_fault", "stream_fault"]
 
 _MEANING: Final[dict[str, tuple[type[BotError], str]]] = {
     "app_unavailable": (BotMisconfigured, "The application is switched off or incomplete in Dify."),
@@ -73,17 +67,15 @@ def read_fault(status: int, body: dict[str, Any], wait_s: float) -> BotError | N
         return BotBusy("Dify answers as many questions as it may at once.", retry_after_s=wait_s)
     if code in _MEANING:
         error, sentence = _MEANING[code]
-        return error(f"{sentence}{_word(said)}")
+        return error(f"{sentence}{says(said)}")
     if code == "not_found":
-        return BotMisconfigured(f"Dify does not find what this bot is set to.{_word(said)}")
+        return BotMisconfigured(f"Dify does not find what this bot is set to.{says(said)}")
     if code in ("bad_request", "invalid_param") and any(
         word in said for word in ("orkflow", "Agent", "is required in input form")
     ):
         return BotMisconfigured(
-            f"The application wants something else than it is sent.{_word(said)}"
+            f"The application wants something else than it is sent.{says(said)}"
         )
-    if not code:
-        return by_status("Dify", status, wait_s, said)
     return by_status("Dify", status, wait_s, said or code)
 
 
@@ -92,7 +84,3 @@ def stream_fault(body: dict[str, Any]) -> BotError:
     status = body.get("status")
     number = status if isinstance(status, int) and status >= 400 else 500
     return read_fault(number, body, 0.0) or BotUnavailable("Dify failed inside.")
-
-
-def _word(said: str) -> str:
-    return f" It says: {said[:200]}" if said else ""

@@ -11,7 +11,8 @@ from typing import Any, Final
 from msgspec import Struct
 
 from qingniao.bots.base import BotUnavailable, Lesson, TrainingReport
-from qingniao.bots.http import Endpoint, as_dict, as_list, as_text
+from qingniao.bots.fields import as_count, as_dict, as_list, as_text
+from qingniao.bots.http import Endpoint
 
 __all__ = ["ROWS", "Dataset", "FoundRow"]
 
@@ -53,7 +54,7 @@ class Dataset:
             data = as_dict(told.get("data"))
             if "insertLen" not in data:
                 raise BotUnavailable("FastGPT did not say how many lessons it took.")
-            taken += int(data["insertLen"])
+            taken += as_count(data["insertLen"])
             problems += _problems(data)
         return TrainingReport(
             version=f"{taken} lessons",

@@ -26,6 +26,7 @@ from qingniao.bots.base import (
     QueryRejected,
     ReplyTruncated,
 )
+from qingniao.bots.fields import decoded, says
 from qingniao.outgoing.client import Ask, Outgoing, Received, Upload
 from qingniao.outgoing.errors import (
     AddressRefused,
@@ -42,12 +43,8 @@ __all__ = [
     "Endpoint",
     "EventStream",
     "Reading",
-    "as_dict",
-    "as_list",
-    "as_text",
+    "bearer",
     "by_status",
-    "decoded",
-    "has_words",
 ]
 
 Reading = Callable[[int, dict[str, Any], float], BotError | None]
@@ -59,7 +56,6 @@ not."""
 
 _UNSAID: Final = frozenset({"", "text/plain", "application/octet-stream"})
 _BEGINNINGS: Final = (b"event:", b"data:", b"id:", b":")
-_SAID_CHARS: Final = 200
 _MAX_WAIT_S: Final = 120.0
 
 
@@ -93,8 +89,8 @@ class EventStream:
 class Endpoint:
     """One platform at one address, with one key.
 
-    `headers` are asked for each request, so that a key may change; `reading` maps the platform's
-    own faults, before the general meaning of the status is used.
+    `headers` go with each request; `reading` maps the platform's own faults, before the general
+    meaning of the status is used. Raises `BotMisconfigured` for an address that cannot be read.
     """
 
     def __init__(
@@ -113,7 +109,10 @@ class Endpoint:
         self._headers = dict(headers or {})
         self._connect_s = connect_s
         self._idle_s = idle_s
-        self.host = urlsplit(self._base).hostname or self._base
+        try:
+            self.host = urlsplit(self._base).hostname or self._base
+        except ValueError as exc:
+            raise BotMisconfigured("This is not an address: it cannot be read.") from exc
 
     async def call(
         self,
@@ -177,6 +176,8 @@ class Endpoint:
         form: Mapping[str, str] | None,
     ) -> Ask:
         head = {"Accept": "application/json", **self._headers, **(headers or {})}
+        if not all(value.isprintable() for value in head.values()):
+            raise BotMisconfigured("The key holds a line break, or another sign that no key has.")
         encoded = None
         if body is not None:
             head["Content-Type"] = "application/json"
@@ -215,10 +216,15 @@ class Endpoint:
         return said
 
 
+def bearer(key: str) -> dict[str, str]:
+    """The header that carries a key; none without one."""
+    return {"Authorization": f"Bearer {key}"} if key else {}
+
+
 def by_status(host: str, status: int, wait_s: float = 0.0, said: str = "") -> BotError:
     """What an HTTP status means when the body does not say more. `said` is the platform's own
     word."""
-    word = f" It says: {said[:_SAID_CHARS]}" if said else ""
+    word = says(said)
     match status:
         case 401 | 403:
             return BotMisconfigured(f"{host} does not accept the key.{word}")
@@ -240,40 +246,6 @@ def by_status(host: str, status: int, wait_s: float = 0.0, said: str = "") -> Bo
     if status >= 500:
         return BotUnavailable(f"{host} failed inside (HTTP {status}).{word}")
     return QueryRejected(f"{host} refuses the question (HTTP {status}).{word}")
-
-
-def decoded(content: bytes | str) -> dict[str, Any] | None:
-    """A JSON object, or `None` for anything else."""
-    try:
-        value = msgspec.json.decode(content)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return None
-    return value if isinstance(value, dict) else None
-
-
-def as_text(value: object) -> str:
-    """A string as it is, a number written out, everything else empty: platforms are not strict."""
-    if isinstance(value, str):
-        return value
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        return str(value)
-    return ""
-
-
-def as_dict(value: object) -> dict[str, Any]:
-    """An object, or an empty one."""
-    return value if isinstance(value, dict) else {}
-
-
-def as_list(value: object) -> list[Any]:
-    """A list, or an empty one."""
-    return value if isinstance(value, list) else []
-
-
-def has_words(said: str, *words: str) -> bool:
-    """Does a platform's sentence speak of one of these?"""
-    lower = said.lower()
-    return any(word in lower for word in words)
 
 
 def _encoded(body: object) -> bytes:

@@ -46,10 +46,10 @@ def _fastgpt(outgoing: Outgoing, fields: Fields, name: str) -> BotService:
 def _coze(outgoing: Outgoing, fields: Fields, name: str) -> BotService:
     """`app` and `key_id` beside the secret `private_key` are one thing to `CozeSettings`."""
     given = dict(fields)
-    app = {
-        field: given.pop(field) for field in ("app", "key_id", "private_key") if given.get(field)
-    }
-    if app:
+    app = {field: given.pop(field) for field in ("app", "key_id", "private_key") if field in given}
+    # The private key alone does not make it an application: a draft is tried with a stand-in for
+    # each secret that it could have.
+    if app.get("app") or app.get("key_id"):
         given["app"] = msgspec.convert(app, CozeApp)
     elif not given.get("token"):
         raise BotMisconfigured("A token, or an application with its private key, is missing.")

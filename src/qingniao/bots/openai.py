@@ -1,21 +1,20 @@
 """Anything that speaks OpenAI's chat completions: OpenAI, DeepSeek, Qwen, vLLM, Ollama, LiteLLM.
 
-Owns that wire with its dialects, and the loop in which a model calls tools of ours. Rule: an answer
-is whole when a finish reason or `[DONE]` said so; what a model thinks aloud is nobody's to see.
+Owns what is asked, and the rounds in which a model calls tools (`openai_tools`); `openai_chunks`
+reads the answer with its dialects. Rule: an answer is whole when a finish reason or `[DONE]` said
+so; what a model thinks aloud is nobody's to see.
 """
 
 import asyncio
 import struct
 from base64 import b64decode
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from typing import Any, Final
 
-import msgspec
 from msgspec import Struct
 
 from qingniao.bots.base import (
-    Action,
     BotError,
     BotGarbled,
     Capabilities,
@@ -29,49 +28,20 @@ from qingniao.bots.base import (
     TrainingUnsupported,
     Working,
 )
-from qingniao.bots.http import Endpoint, EventStream, as_dict, as_list, as_text
-from qingniao.bots.openai_chunks import Chunks, ToolCall, read_fault
+from qingniao.bots.fields import as_dict, as_list, as_text
+from qingniao.bots.http import Endpoint, EventStream, bearer
+from qingniao.bots.openai_chunks import Chunks, read_fault
+from qingniao.bots.openai_tools import HANDOFF, Tool, Tools, asked
+from qingniao.bots.platform import PlatformBot
 from qingniao.bots.writing import Writing
 from qingniao.outgoing.client import Outgoing
 
-__all__ = ["HANDOFF", "OpenAIBot", "OpenAISettings", "Tool"]
+__all__ = ["OpenAIBot", "OpenAISettings"]
 
-HEALTH_S: Final = 5.0
 ROUNDS: Final = 5
 """Of tools in one answer; a model that wants more goes round in circles."""
-TOOL_S: Final = 20.0
 TAIL_S: Final = 3.0
 """How long the count of tokens may take once the answer is whole."""
-
-
-class Tool(Struct, frozen=True, kw_only=True):
-    """Something that a model may call. `parameters` is a JSON schema.
-
-    `call` gets the arguments as the model wrote them and returns what the model is to read; what it
-    raises is told to the model as a failure. Without `call` the wish is passed on as an `Action`,
-    and the answer ends there.
-    """
-
-    name: str
-    description: str
-    parameters: dict[str, Any] = msgspec.field(
-        default_factory=lambda: {"type": "object", "properties": {}}
-    )
-    call: Callable[[str], Awaitable[str]] | None = None
-
-
-HANDOFF: Final = Tool(
-    name="call_a_person",
-    description=(
-        "Call a member of staff into this conversation. Use it when the visitor asks for a person, "
-        "is angry, or when you cannot help."
-    ),
-    parameters={
-        "type": "object",
-        "properties": {"team": {"type": "string", "description": "Which team, if it is known."}},
-    },
-)
-"""Becomes an `Action` of the kind `handoff`."""
 
 
 class OpenAISettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -101,7 +71,7 @@ class OpenAISettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     idle_s: float = 90.0
 
 
-class OpenAIBot:
+class OpenAIBot(PlatformBot):
     """Implements `BotService`, and `embed` beside it."""
 
     def __init__(
@@ -113,23 +83,17 @@ class OpenAIBot:
         tools: Sequence[Tool] = (),
     ) -> None:
         self._settings = settings
-        self._name = name
-        self._tools = {tool.name: tool for tool in tools}
-        if settings.may_call_person:
-            self._tools[HANDOFF.name] = HANDOFF
+        self._tools = Tools((*tools, HANDOFF) if settings.may_call_person else tools)
         self._counts_tokens = True
-        self._endpoint = Endpoint(
+        endpoint = Endpoint(
             outgoing,
             settings.base_url,
             reading=read_fault,
-            headers={"Authorization": f"Bearer {settings.key}"} if settings.key else {},
+            headers=bearer(settings.key),
             connect_s=settings.connect_s,
             idle_s=settings.idle_s,
         )
-
-    @property
-    def name(self) -> str:
-        return self._name
+        super().__init__(endpoint, name)
 
     @property
     def capabilities(self) -> Capabilities:
@@ -139,7 +103,7 @@ class OpenAIBot:
             cites=False,
             trains=False,
             leaves_house=True,
-            acts=bool(self._tools),
+            acts=bool(self._tools.offered),
             reads_files=True,
         )
 
@@ -161,12 +125,13 @@ class OpenAIBot:
             calls = chunks.calls
             if not calls:
                 break
-            if self._is_passed_on(writing, calls):
+            if wishes := self._tools.wishes(calls):
+                writing.actions += wishes
                 break
-            messages.append(_asked(writing.text, calls))
+            messages.append(asked(writing.text, calls))
             for call in calls:
                 yield Working(step=call.name)
-                messages.append(await self._called(call))
+                messages.append(await self._tools.call(call))
         else:
             raise BotGarbled("The model calls one tool after the other and does not answer.")
         for last in writing.finish():
@@ -177,14 +142,8 @@ class OpenAIBot:
     async def train(self, lessons: Sequence[Lesson]) -> TrainingReport:
         raise TrainingUnsupported("A model is not trained from here: write into its prompt.")
 
-    async def health(self) -> Health:
-        try:
-            async with asyncio.timeout(HEALTH_S):
-                told = await self._endpoint.call("GET", "/models")
-        except TimeoutError:
-            return Health(is_ok=False, detail=f"{self._endpoint.host} stayed silent for too long.")
-        except BotError as exc:
-            return Health(is_ok=False, detail=str(exc))
+    async def _look(self) -> Health:
+        told = await self._endpoint.call("GET", "/models")
         models = [as_text(as_dict(one).get("id")) for one in as_list(told.get("data"))]
         wanted = self._settings.model
         # Some servers list a model with its tag, `qwen3:latest`, and answer to either.
@@ -246,18 +205,8 @@ class OpenAIBot:
             body["temperature"] = settings.temperature
         if settings.max_tokens is not None:
             body[settings.max_tokens_name] = settings.max_tokens
-        if self._tools:
-            body["tools"] = [
-                {
-                    "type": "function",
-                    "function": {
-                        "name": tool.name,
-                        "description": tool.description,
-                        "parameters": tool.parameters,
-                    },
-                }
-                for tool in self._tools.values()
-            ]
+        if self._tools.offered:
+            body["tools"] = self._tools.offered
         return body | settings.extra
 
     def _messages(self, query: Query) -> list[dict[str, Any]]:
@@ -277,32 +226,6 @@ class OpenAIBot:
             content += [{"type": "image_url", "image_url": {"url": f.url}} for f in images]
         messages.append({"role": "user", "content": content})
         return messages
-
-    def _is_passed_on(self, writing: Writing, calls: Sequence[ToolCall]) -> bool:
-        """Wishes that nobody here fulfils become actions, and the answer ends."""
-        wishes = []
-        for call in calls:
-            if call.name == HANDOFF.name and call.name in self._tools:
-                team = as_text(call.read().get("team"))
-                wishes.append(Action(kind="handoff", name=team, arguments=call.arguments))
-            elif (tool := self._tools.get(call.name)) is not None and tool.call is None:
-                wishes.append(Action(kind="tool", name=call.name, arguments=call.arguments))
-        writing.actions += wishes
-        return bool(wishes)
-
-    async def _called(self, call: ToolCall) -> dict[str, Any]:
-        tool = self._tools.get(call.name)
-        if tool is None or tool.call is None:
-            told = f"There is no tool called {call.name}."
-        else:
-            try:
-                async with asyncio.timeout(TOOL_S):
-                    told = await tool.call(call.arguments)
-            except TimeoutError:
-                told = "The tool did not answer in time."
-            except Exception as exc:  # a tool's faults are the model's to deal with
-                told = f"The tool failed: {type(exc).__name__}."
-        return {"role": "tool", "tool_call_id": call.id, "content": told}
 
     def _price(self, writing: Writing) -> None:
         settings = self._settings
@@ -342,18 +265,3 @@ def _vector(value: object) -> list[float]:
         except (ValueError, struct.error):
             return []
     return [float(x) for x in as_list(value) if isinstance(x, int | float)]
-
-
-def _asked(text: str, calls: Sequence[ToolCall]) -> dict[str, Any]:
-    return {
-        "role": "assistant",
-        "content": text or None,
-        "tool_calls": [
-            {
-                "id": call.id,
-                "type": "function",
-                "function": {"name": call.name, "arguments": call.arguments},
-            }
-            for call in calls
-        ],
-    }

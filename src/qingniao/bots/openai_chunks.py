@@ -20,7 +20,8 @@ from qingniao.bots.base import (
     ReplyEvent,
     Working,
 )
-from qingniao.bots.http import as_dict, as_list, as_text, by_status, decoded, has_words
+from qingniao.bots.fields import as_count, as_dict, as_list, as_text, decoded, has_words, says
+from qingniao.bots.http import by_status
 from qingniao.bots.writing import Writing
 from qingniao.outgoing.sse import ServerEvent
 
@@ -88,7 +89,8 @@ class Chunks:
 
     def _count(self, usage: dict[str, Any]) -> None:
         """Of several counts the last one stands: some servers send a running sum."""
-        prompt, completion = _number(usage, "prompt_tokens"), _number(usage, "completion_tokens")
+        prompt = as_count(usage.get("prompt_tokens"))
+        completion = as_count(usage.get("completion_tokens"))
         self._writing.prompt_tokens += prompt - self._prompt_tokens if prompt else 0
         self._writing.completion_tokens += completion - self._completion_tokens if completion else 0
         self._prompt_tokens = prompt or self._prompt_tokens
@@ -120,7 +122,7 @@ def read_fault(status: int, body: dict[str, Any], wait_s: float) -> BotError | N
     said = as_text(details.get("message")) or as_text(error) or as_text(body.get("message"))
     said = said or as_text(body.get("detail"))
     code = as_text(details.get("code")) or as_text(details.get("type")) or as_text(body.get("code"))
-    word = f" It says: {said[:200]}" if said else ""
+    word = says(said)
     if status == 402 or has_words(
         f"{code} {said}",
         "insufficient_quota",
@@ -161,11 +163,6 @@ def _content(delta: dict[str, Any]) -> str:
         parts = (as_dict(part) for part in content)
         return "".join(as_text(p.get("text")) for p in parts if p.get("type") in ("text", None))
     return as_text(content)
-
-
-def _number(usage: dict[str, Any], name: str) -> int:
-    value = usage.get(name)
-    return int(value) if isinstance(value, int | float) and value > 0 else 0
 
 
 def _json(value: object) -> str:

@@ -8,7 +8,6 @@ docs/howto/write-a-bot.md is for those who write the other end. Rule: the other 
 what it leaves out is supplied, what it invents is skipped, and an answer without `done` is none.
 """
 
-import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from typing import Final
 
@@ -34,13 +33,14 @@ from qingniao.bots.base import (
     TrainingUnsupported,
     Working,
 )
-from qingniao.bots.http import Endpoint, as_text, by_status
+from qingniao.bots.fields import as_text
+from qingniao.bots.http import Endpoint, bearer, by_status
+from qingniao.bots.platform import PlatformBot
 from qingniao.bots.writing import Writing
 from qingniao.outgoing.client import Outgoing
 
-__all__ = ["FAULTS", "Failed", "RemoteBot", "RemoteSettings", "SentLesson"]
+__all__ = ["FAULTS", "Failed", "RemoteBot", "RemoteSettings", "SentLesson", "read_fault"]
 
-HEALTH_S: Final = 5.0
 
 FAULTS: Final[dict[str, type[BotError]]] = {
     cls.code: cls
@@ -106,26 +106,22 @@ _Event = Grounded | TextDelta | Retracted | Working | Done | Failed
 _EVENTS: Final[msgspec.json.Decoder[_Event]] = msgspec.json.Decoder(_Event)
 
 
-class RemoteBot:
+class RemoteBot(PlatformBot):
     """Implements `BotService`."""
 
     def __init__(
         self, outgoing: Outgoing, settings: RemoteSettings, *, name: str = "remote"
     ) -> None:
         self._settings = settings
-        self._name = name
-        self._endpoint = Endpoint(
+        endpoint = Endpoint(
             outgoing,
             settings.base_url,
-            reading=_read_fault,
-            headers={"Authorization": f"Bearer {settings.key}"} if settings.key else {},
+            reading=read_fault,
+            headers=bearer(settings.key),
             connect_s=settings.connect_s,
             idle_s=settings.idle_s,
         )
-
-    @property
-    def name(self) -> str:
-        return self._name
+        super().__init__(endpoint, name)
 
     @property
     def capabilities(self) -> Capabilities:
@@ -186,17 +182,12 @@ class RemoteBot:
         except msgspec.ValidationError as exc:
             raise BotGarbled("The bot did not say what it has learnt.") from exc
 
-    async def health(self) -> Health:
+    async def _look(self) -> Health:
+        told = await self._endpoint.call("GET", "/health")
         try:
-            async with asyncio.timeout(HEALTH_S):
-                told = await self._endpoint.call("GET", "/health")
             return msgspec.convert(told, Health)
-        except TimeoutError:
-            return Health(is_ok=False, detail=f"{self._endpoint.host} stayed silent for too long.")
-        except BotError as exc:
-            return Health(is_ok=False, detail=str(exc))
-        except msgspec.ValidationError:
-            return Health(is_ok=False, detail=f"{self._endpoint.host} does not say how it is.")
+        except msgspec.ValidationError as exc:
+            raise BotGarbled(f"{self._endpoint.host} does not say how it is.") from exc
 
 
 def _read(data: str) -> _Event:
@@ -212,7 +203,8 @@ def _read(data: str) -> _Event:
         raise BotGarbled("The bot sent an event that is not JSON.") from exc
 
 
-def _read_fault(status: int, body: dict[str, object], wait_s: float) -> BotError | None:
+def read_fault(status: int, body: dict[str, object], wait_s: float) -> BotError | None:
+    """What an answer's status and body mean; `None` if it is no error."""
     if status < 400:
         return None
     code, text = as_text(body.get("code")), as_text(body.get("text"))

@@ -3,9 +3,11 @@
     app = serve(MyBot(), key="…")        # uvicorn my_bot:app
 
 The wire is that of `bots.remote`. Rule: whatever the bot raises ends the reply with an error that
-the other side understands; it never sees a stream that simply stops.
+the other side understands; it never sees a stream that simply stops. Who leaves early stops the
+bot.
 """
 
+import asyncio
 import hmac
 from collections.abc import AsyncGenerator, Awaitable, Callable, MutableMapping
 from contextlib import aclosing
@@ -21,6 +23,7 @@ from qingniao.bots.base import (
     BotService,
     BotUnavailable,
     Query,
+    QueryRejected,
 )
 from qingniao.bots.remote import Failed, SentLesson
 from qingniao.log import get_logger
@@ -63,9 +66,9 @@ def serve(bot: BotService, *, key: str = "") -> Application:
         try:
             await _answer(bot, f"{scope['method']} {scope['path']}", receive, send)
         except _TooLong:
-            await _json(send, 413, Failed(text="The question is too long."))
-        except (msgspec.DecodeError, msgspec.ValidationError) as exc:
-            await _json(send, 400, Failed(text=f"The question cannot be read: {exc}"))
+            await _json(send, 413, _refused("The question is too long."))
+        except (msgspec.DecodeError, UnicodeDecodeError) as exc:
+            await _json(send, 400, _refused(f"The question cannot be read: {exc}"))
 
     return app
 
@@ -76,19 +79,34 @@ async def _answer(bot: BotService, what: str, receive: Receive, send: Send) -> N
             await _json(send, 200, await bot.health())
         elif what.endswith("/reply") and what.startswith("POST"):
             query = msgspec.json.decode(await _body(receive), type=Query)
-            await _reply(bot, query, send)
+            await _reply(bot, query, receive, send)
         elif what.endswith("/train") and what.startswith("POST"):
             sent = msgspec.json.decode(await _body(receive), type=_Lessons)
             await _json(send, 200, await bot.train(sent.lessons))
         else:
-            await _json(send, 404, Failed(text="There is nothing here."))
+            text = "There is nothing here."
+            await _json(send, 404, Failed(code=BotMisconfigured.code, text=text))
     except BotError as exc:
         await _json(send, 502, _failed(exc))
 
 
-async def _reply(bot: BotService, query: Query, send: Send) -> None:
+async def _reply(bot: BotService, query: Query, receive: Receive, send: Send) -> None:
     head = [(b"content-type", b"text/event-stream"), (b"cache-control", b"no-cache")]
     await send({"type": "http.response.start", "status": 200, "headers": head})
+    saying = asyncio.ensure_future(_say(bot, query, send))
+    # A server does not tell by `send` that nobody listens any more, and the bot would go on.
+    leaving = asyncio.ensure_future(_left(receive))
+    try:
+        await asyncio.wait((saying, leaving), return_when=asyncio.FIRST_COMPLETED)
+        if saying.done():
+            await saying
+    finally:
+        saying.cancel()
+        leaving.cancel()
+        await asyncio.gather(saying, leaving, return_exceptions=True)
+
+
+async def _say(bot: BotService, query: Query, send: Send) -> None:
     try:
         async with aclosing(_events(bot, query)) as events:
             async for event in events:
@@ -96,6 +114,11 @@ async def _reply(bot: BotService, query: Query, send: Send) -> None:
                 await send({"type": "http.response.body", "body": line, "more_body": True})
     finally:
         await send({"type": "http.response.body", "body": b""})
+
+
+async def _left(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
 
 
 async def _events(bot: BotService, query: Query) -> AsyncGenerator[Struct]:
@@ -113,6 +136,10 @@ async def _events(bot: BotService, query: Query) -> AsyncGenerator[Struct]:
 def _failed(exc: BotError) -> Failed:
     wait_s = exc.retry_after_s if isinstance(exc, BotBusy) else 0.0
     return Failed(code=exc.code, text=str(exc), retry_after_s=wait_s)
+
+
+def _refused(text: str) -> Failed:
+    return Failed(code=QueryRejected.code, text=text)
 
 
 async def _body(receive: Receive) -> bytes:

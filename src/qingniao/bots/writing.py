@@ -12,7 +12,6 @@ from qingniao.bots.base import (
     BotGarbled,
     Citation,
     Done,
-    Grounded,
     Retracted,
     TextDelta,
     Usage,
@@ -145,11 +144,6 @@ class Writing:
             actions=tuple(self.actions),
             message=self.message,
         )
-
-    @staticmethod
-    def begun() -> Grounded:
-        """The first event of a platform that does not say how sure it is."""
-        return Grounded()
 
     def _elapsed_ms(self) -> int:
         return round((time.perf_counter() - self._started) * 1000)

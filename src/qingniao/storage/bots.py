@@ -104,6 +104,7 @@ class Bots:
         """Store sealed keys for one platform by field; an empty one takes a key away, others
         stay."""
         async with self._database.write() as connection:
+            await lock(connection, f"bot {bot}")
             for field, text in sealed.items():
                 row = {"bot": bot, "origin": origin, "field": field}
                 where = (bot_secrets.c[column] == value for column, value in row.items())

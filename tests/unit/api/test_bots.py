@@ -126,6 +126,23 @@ async def test_going_back_publishes_the_old_settings_under_a_new_number(
 
 
 @pytest.mark.parametrize(
+    ("settings", "secrets"),
+    [
+        ({"bot": "b"}, {"token": "pat"}),
+        ({"bot": "b"}, {}),
+        ({"bot": "b", "app": "a", "key_id": "k"}, {"private_key": "PEM"}),
+        ({"bot": "b", "app": "a", "key_id": "k"}, {}),
+    ],
+    ids=["token", "token to come", "application", "its key to come"],
+)
+async def test_coze_is_added_with_a_token_or_an_application(
+    admin: httpx.AsyncClient, settings: dict[str, str], secrets: dict[str, str]
+) -> None:
+    draft = {"kind": "coze", "name": "扣子", "settings": settings, "secrets": secrets}
+    assert (await put(admin, draft))["secrets"] == sorted(secrets)
+
+
+@pytest.mark.parametrize(
     ("change", "field", "sentence"),
     [
         ({"kind": "eliza"}, "secrets", "no secret of this kind"),
@@ -133,9 +150,12 @@ async def test_going_back_publishes_the_old_settings_under_a_new_number(
         ({"settings": {"base_urll": "x"}}, "settings", "base_urll"),
         ({"settings": {"app": "agent"}}, "settings", "app"),
         ({"settings": {"key": "app-x"}}, "settings", "secret"),
+        ({"settings": {"base_url": "http://["}}, "settings", "address"),
         ({"secrets": {"password": "x"}}, "secrets", "password"),
         ({"policy": {"idle_s": "long"}}, "policy", "idle_s"),
         ({"policy": {"patience": 3}}, "policy", "patience"),
+        ({"policy": {"idle_s": -1}}, "policy", "idle_s"),
+        ({"policy": {"at_once": -1}}, "policy", "at_once"),
     ],
 )
 async def test_wrong_drafts_are_refused_in_a_sentence(
@@ -166,6 +186,7 @@ async def test_test_says_what_is_wrong(admin: httpx.AsyncClient, draft: dict[str
     inside = {"base_url": "http://10.0.0.1/v1"}
     for change, code, sentence in (
         ({"secrets": {"key": "app-wrong"}}, "", "key"),
+        ({"secrets": {"key": "app-\nwrong"}}, "", "line break"),
         ({"settings": inside}, "", "inside this network"),
         ({"settings": inside | {"base_url": "http://127.0.0.1:9/v1"}}, "", "does not take"),
     ):

@@ -149,3 +149,14 @@ async def test_health_says_what_is_wrong(sides: tuple[BotService, Double]) -> No
         double.play_nothing()
         assert not health.is_ok, words
         assert health.detail
+
+
+async def test_health_does_not_wait_for_the_silent(
+    sides: tuple[BotService, Double], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bot, double = sides
+    monkeypatch.setattr("qingniao.bots.platform.HEALTH_S", IDLE_S / 4)
+    double.play("hang")
+    health = await bot.health()
+    assert not health.is_ok
+    assert health.detail == "127.0.0.1 stayed silent for too long."

@@ -15,6 +15,7 @@ from qingniao.bots.base import (
     BotMisconfigured,
     BotOverQuota,
     BotUnavailable,
+    ConversationGone,
     Grounded,
     InputRequired,
     Query,
@@ -24,7 +25,7 @@ from qingniao.bots.base import (
     Working,
 )
 from qingniao.bots.dify import DifyBot, DifySettings
-from qingniao.bots.dify_faults import ConversationGone, read_fault
+from qingniao.bots.dify_faults import read_fault
 from qingniao.doubles.dify import APPS, DifyDouble
 from qingniao.doubles.dify_faults import FAULTS
 from qingniao.doubles.faq import Faq

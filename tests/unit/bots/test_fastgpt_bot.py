@@ -1,5 +1,7 @@
 """The FastGPT adapter against its double: the detailed stream to its end, and the dataset."""
 
+import asyncio
+
 import pytest
 from asking import answer, ask
 from doubles_house import StartDouble
@@ -19,8 +21,9 @@ from qingniao.bots.base import (
     TrainingUnsupported,
     Working,
 )
-from qingniao.bots.fastgpt import FastGPTBot, FastGPTSettings, read_fault
+from qingniao.bots.fastgpt import FastGPTBot, FastGPTSettings
 from qingniao.bots.fastgpt_dataset import ROWS
+from qingniao.bots.fastgpt_faults import read_fault
 from qingniao.bots.http import Endpoint
 from qingniao.doubles.faq import Faq
 from qingniao.doubles.fastgpt import FastGPTDouble
@@ -160,6 +163,16 @@ async def test_habits(
     monkeypatch.setattr("qingniao.bots.fastgpt.TAIL_S", 0.1)
     scripted.will(says)
     assert (await answer(told)).text == "好"
+
+
+async def test_signs_of_life_after_the_end_are_not_listened_to(
+    told: FastGPTBot, scripted: ScriptedServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("qingniao.bots.fastgpt.TAIL_S", 0.2)
+    step = b'event: flowNodeStatus\ndata: {"name":"x"}\n\n'
+    scripted.will(Says((delta("好"), DONE, *[step] * 2_000), pause_s=0.05))
+    async with asyncio.timeout(20):
+        assert (await answer(told)).text == "好"
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,8 @@ from qingniao.bots.base import (
     Turn,
     Working,
 )
-from qingniao.bots.openai import OpenAIBot, OpenAISettings, Tool
+from qingniao.bots.openai import OpenAIBot, OpenAISettings
+from qingniao.bots.openai_tools import Tool
 from qingniao.doubles.faq import Faq
 from qingniao.doubles.openai import OpenAIDouble
 from qingniao.doubles.openai_dialects import DIALECTS

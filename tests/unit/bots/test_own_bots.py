@@ -4,6 +4,7 @@ import asyncio
 import runpy
 import sys
 from collections.abc import AsyncIterator
+from contextlib import aclosing
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,8 @@ from qingniao.bots.base import (
     BotUnavailable,
     Done,
     Grounded,
+    Query,
+    QueryRejected,
     ReplyTruncated,
     Retracted,
     TextDelta,
@@ -27,7 +30,8 @@ from qingniao.bots.base import (
     TrainingUnsupported,
     Working,
 )
-from qingniao.bots.remote import FAULTS, RemoteBot, RemoteSettings
+from qingniao.bots.http import Endpoint
+from qingniao.bots.remote import FAULTS, RemoteBot, RemoteSettings, read_fault
 from qingniao.bots.serving import serve
 from qingniao.knowledge.entries import Entry
 from qingniao.outgoing.client import Outgoing
@@ -101,6 +105,34 @@ async def test_errors_travel(outgoing: Outgoing, kind: type[BotError]) -> None:
         with pytest.raises(kind, match="why it is so") as caught:
             await ask(RemoteBot(outgoing, RemoteSettings(base_url=url)))
     assert type(caught.value) is kind
+
+
+async def test_what_is_sent_wrongly_is_not_the_bots_failure(
+    outgoing: Outgoing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Asking again would not help, so none of it is `BotUnavailable`."""
+    monkeypatch.setattr("qingniao.bots.serving.BODY_BYTES", 1_000)
+    async with served(serve(Scripted(Done(text="好")))) as url:
+        bot = RemoteBot(outgoing, RemoteSettings(base_url=url, trains=True))
+        with pytest.raises(QueryRejected, match="too long"):
+            await ask(bot, "退" * 1_000)
+        endpoint = Endpoint(outgoing, url, reading=read_fault)
+        with pytest.raises(QueryRejected, match="cannot be read"):
+            await endpoint.call("POST", "/reply", {"text": 3})
+        with pytest.raises(BotMisconfigured, match="nothing here"):
+            await endpoint.call("GET", "/elsewhere")
+
+
+async def test_leaving_early_stops_the_bot_behind_http(outgoing: Outgoing) -> None:
+    inner = Scripted(Grounded(), TextDelta(text="您可"), 60.0, Done(text="您可"))
+    async with served(serve(inner)) as url:
+        bot = RemoteBot(outgoing, RemoteSettings(base_url=url))
+        async with aclosing(bot.reply(Query(conversation=1, text="怎么退货？"))) as events:
+            assert isinstance(await anext(events), Grounded)
+            assert inner.under_way == 1
+        async with asyncio.timeout(20):
+            while inner.under_way:
+                await asyncio.sleep(0.01)
 
 
 async def test_bot_that_breaks_or_just_stops(outgoing: Outgoing) -> None:

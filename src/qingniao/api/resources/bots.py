@@ -12,7 +12,7 @@ import msgspec
 from litestar import Router, delete, get, post, put
 from litestar.params import JSONBody, PathParameter
 
-from qingniao.api.bodies import (
+from qingniao.api.bot_bodies import (
     BotBack,
     BotChange,
     BotId,
@@ -29,7 +29,8 @@ from qingniao.api.services import Services
 from qingniao.auth.sealing import SealBroken
 from qingniao.bots.base import BotError, BotMisconfigured, BotService, Closing, Done, Query
 from qingniao.bots.kinds import KINDS, origin_of, place_of
-from qingniao.bots.wrappers.stack import Policy
+from qingniao.bots.wrappers.budget import MemoryLedger
+from qingniao.bots.wrappers.stack import Policy, guarded
 from qingniao.storage.bots import Sealed
 from qingniao.storage.rows import BotRow
 
@@ -191,12 +192,12 @@ def _check(draft: BotRow, secrets: dict[str, str], services: Services) -> None:
     kind = KINDS.get(draft.kind)
     stand_ins = dict.fromkeys(kind.secrets, "-") if kind is not None else {}
     try:
-        services.build_bot(draft, {**stand_ins, **secrets})
+        built = services.build_bot(draft, {**stand_ins, **secrets})
     except BotMisconfigured as exc:
         raise BadInput(str(exc), field="settings") from exc
     try:
-        msgspec.convert(draft.policy, Policy)
-    except msgspec.ValidationError as exc:
+        guarded(built, msgspec.convert(draft.policy, Policy), MemoryLedger())
+    except ValueError as exc:  # msgspec's is one too
         raise BadInput(str(exc), field="policy") from exc
 
 

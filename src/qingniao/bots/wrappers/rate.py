@@ -4,6 +4,7 @@ when to come back (policy: refuse).
 
 import time
 from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
 
 from qingniao.bots.base import BotBusy, BotService, Query, ReplyEvent
 from qingniao.bots.wrappers.base import Wrapper
@@ -33,12 +34,9 @@ class RateLimit(Wrapper):
 
     async def reply(self, query: Query) -> AsyncGenerator[ReplyEvent]:
         self._take()
-        events = self._inner.reply(query)
-        try:
+        async with aclosing(self._inner.reply(query)) as events:
             async for event in events:
                 yield event
-        finally:
-            await events.aclose()
 
     def _take(self) -> None:
         now_s = self._clock()
