@@ -8,6 +8,7 @@ answers, ids included.
 """
 
 import re
+from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from typing import ClassVar, Final, Generic, Protocol, TypeVar
@@ -135,7 +136,7 @@ class _Plan(Struct):
     path: str
 
 
-class Double:
+class Double(ABC):
     """One platform on one port. `pace_s` is the wait between two pieces of an answer."""
 
     platform: ClassVar[str]
@@ -160,17 +161,17 @@ class Double:
 
     # For the platform
 
+    @abstractmethod
     def routes(self) -> dict[str, Answer]:
         """`METHOD /path/{name}` → a method that takes the `Call` and the names."""
-        raise NotImplementedError
 
+    @abstractmethod
     def refused(self, status: int, message: str) -> Reply:
         """A refusal in the platform's shape: 400 for a bad body, 404 and 405 for a bad address."""
-        raise NotImplementedError
 
+    @abstractmethod
     def fields(self) -> list[tuple[str, dict[str, str]]]:
         """What a person enters where: for each bot of this platform its label and its fields."""
-        raise NotImplementedError
 
     def said(
         self, call: Call, question: str, labels: Sequence[str] = (), learnt: Shelf | None = None
