@@ -15,8 +15,9 @@ from qingniao.doubles.coze_faults import FAULTS, fine
 from qingniao.doubles.coze_records import BOTS, Bot, Conversation
 from qingniao.doubles.coze_stream import Chat, chat_body, messages_of, spaced_out, stream_of
 from qingniao.doubles.coze_workflows import WORKFLOW, CozeWorkflows
-from qingniao.doubles.double import Answer, Call, Json, Kept, Said, Stopwatch, labels_of
+from qingniao.doubles.double import Answer, Call, Clock, Json, Said, labels_of
 from qingniao.doubles.faq import Faq, pieces
+from qingniao.doubles.kept import Kept
 from qingniao.doubles.messages import Reply, Stop
 
 __all__ = ["TEAMS", "CozeDouble"]
@@ -89,7 +90,7 @@ class CozeDouble(CozeWorkflows):
     }
 
     def __init__(
-        self, faq: Faq, *, clock: Stopwatch, pace_s: float = 0.0, ping_s: float = 10.0
+        self, faq: Faq, *, clock: Clock, pace_s: float = 0.0, ping_s: float = 10.0
     ) -> None:
         self._chats: Kept[Chat] = Kept()
         self._stops: Kept[Stop] = Kept()

@@ -6,7 +6,8 @@ is not there.
 
 from msgspec import Struct
 
-from qingniao.doubles.double import Json, Kept
+from qingniao.doubles.double import Json
+from qingniao.doubles.kept import Kept
 from qingniao.doubles.messages import Stop
 
 __all__ = ["App", "Conversation", "File", "Form", "Message", "Run", "Store", "Task"]

@@ -10,8 +10,8 @@ answers, ids included.
 import re
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from typing import ClassVar, Final, Generic, Protocol, TypeVar
+from collections.abc import Callable, Sequence
+from typing import ClassVar, Final, TypeVar
 
 import msgspec
 from msgspec import Struct
@@ -27,16 +27,19 @@ __all__ = [
     "Answer",
     "BadBody",
     "Call",
+    "Clock",
     "Double",
     "Json",
     "Refusal",
     "Said",
-    "Stopwatch",
     "json_reply",
+    "labels_of",
 ]
 
 Json = dict[str, object]
 Answer = Callable[..., Reply]
+Clock = Callable[[], float]
+"""Seconds since 1970; a test may hold it still."""
 T = TypeVar("T")
 
 _REMEMBERED: Final = 1_000
@@ -55,40 +58,6 @@ class Refusal(Exception):
 
 class BadBody(Exception):
     """The body is not what this address takes."""
-
-
-class Kept(Generic[T]):
-    """What a platform remembers: by id, the oldest forgotten beyond a bound."""
-
-    def __init__(self, most: int = 10_000) -> None:
-        self._most = most
-        self._all: dict[str, T] = {}
-
-    def __setitem__(self, key: str, value: T) -> None:
-        self._all[key] = value
-        if len(self._all) > self._most:
-            del self._all[next(iter(self._all))]
-
-    def get(self, key: str) -> T | None:
-        """Nothing for an id that is not known, or no longer."""
-        return self._all.get(key)
-
-    def forget(self, key: str) -> None:
-        """Whether it was known or not."""
-        self._all.pop(key, None)
-
-    def names(self) -> list[str]:
-        """The ids, oldest first."""
-        return list(self._all)
-
-    def __iter__(self) -> Iterator[T]:
-        return iter(list(self._all.values()))
-
-
-class Stopwatch(Protocol):
-    """Seconds since 1970; a test may hold it still."""
-
-    def __call__(self) -> float: ...
 
 
 class Said(Struct, frozen=True, kw_only=True):
@@ -144,7 +113,7 @@ class Double(ABC):
     """What this platform has beyond the common ones."""
 
     def __init__(
-        self, faq: Faq, *, clock: Stopwatch, pace_s: float = 0.0, ping_s: float = 10.0
+        self, faq: Faq, *, clock: Clock, pace_s: float = 0.0, ping_s: float = 10.0
     ) -> None:
         self.faq = faq
         self.clock = clock

@@ -8,21 +8,12 @@ from typing import ClassVar, Final
 
 from msgspec import Struct
 
-from qingniao.doubles.double import (
-    Answer,
-    Call,
-    Json,
-    Kept,
-    Refusal,
-    Said,
-    Stopwatch,
-    json_reply,
-    labels_of,
-)
+from qingniao.doubles.double import Answer, Call, Clock, Json, Refusal, Said, json_reply, labels_of
 from qingniao.doubles.faq import Faq, pieces
 from qingniao.doubles.fastgpt_data import ACCOUNT_KEY, COLLECTION, DATASET, FastGPTData, fine
 from qingniao.doubles.fastgpt_faults import fault
 from qingniao.doubles.fastgpt_stream import Flow, interactive_of
+from qingniao.doubles.kept import Kept
 from qingniao.doubles.messages import Reply
 
 __all__ = ["LABELS", "FastGPTDouble"]
@@ -107,7 +98,7 @@ class FastGPTDouble(FastGPTData):
     }
 
     def __init__(
-        self, faq: Faq, *, clock: Stopwatch, pace_s: float = 0.0, ping_s: float = 10.0
+        self, faq: Faq, *, clock: Clock, pace_s: float = 0.0, ping_s: float = 10.0
     ) -> None:
         self._chats: Kept[_Remembered] = Kept()
         super().__init__(faq, clock=clock, pace_s=pace_s, ping_s=ping_s)

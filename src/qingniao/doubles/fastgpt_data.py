@@ -6,9 +6,10 @@ data}`; what does not exist is an error at HTTP 500.
 
 from msgspec import Struct
 
-from qingniao.doubles.double import Answer, Call, Double, Json, Kept, Refusal, Stopwatch, json_reply
+from qingniao.doubles.double import Answer, Call, Clock, Double, Json, Refusal, json_reply
 from qingniao.doubles.faq import Entry, Faq, Shelf
 from qingniao.doubles.fastgpt_faults import fault
+from qingniao.doubles.kept import Kept
 from qingniao.doubles.messages import Reply
 
 __all__ = ["ACCOUNT_KEY", "COLLECTION", "DATASET", "FastGPTData", "fine"]
@@ -88,7 +89,7 @@ class FastGPTData(Double):
     """Everything but the answers."""
 
     def __init__(
-        self, faq: Faq, *, clock: Stopwatch, pace_s: float = 0.0, ping_s: float = 10.0
+        self, faq: Faq, *, clock: Clock, pace_s: float = 0.0, ping_s: float = 10.0
     ) -> None:
         self._datasets: Kept[_Dataset] = Kept()
         self._collections: Kept[Collection] = Kept()

@@ -15,7 +15,7 @@ from typing import ClassVar, Final
 import msgspec
 from msgspec import Struct
 
-from qingniao.doubles.double import Answer, Call, Double, Json, Refusal, Said, Stopwatch, json_reply
+from qingniao.doubles.double import Answer, Call, Clock, Double, Json, Refusal, Said, json_reply
 from qingniao.doubles.faq import Faq, pieces, tokens
 from qingniao.doubles.messages import Reply
 from qingniao.doubles.openai_dialects import DIALECTS, Dialect
@@ -91,7 +91,7 @@ class OpenAIDouble(Double):
     }
 
     def __init__(
-        self, faq: Faq, *, clock: Stopwatch, dialect: str = "openai", key: str = "sk-double",
+        self, faq: Faq, *, clock: Clock, dialect: str = "openai", key: str = "sk-double",
         pace_s: float = 0.0, ping_s: float = 10.0,
     ) -> None:  # fmt: skip
         self.dialect: Dialect = DIALECTS[dialect]
