@@ -107,7 +107,7 @@ async def _tour(http: httpx.AsyncClient) -> None:
     file = {"files": {"file": ("a.png", b"1", "image/png")}, "data": {"user": USER}}
     await call("POST", "/files/upload", want=201, **file)
     await call("DELETE", f"/conversations/{talk}", want=204, json={"user": USER})
-    for scenario, (status, _, _) in FAULTS.items():
+    for scenario, (status, _) in FAULTS.items():
         if status in (400, 403, 404, 429, 500):
             body = {**ask, "query": f"x [[error:{scenario}]]"}
             await call("POST", "/chat-messages", want=status, json=body)

@@ -92,7 +92,7 @@ async def test_whole_answer(fastgpt: FastGPT, faq) -> None:
 
 @pytest.mark.parametrize("name", sorted(FAULTS))
 async def test_error_is_http_500_or_an_event_at_200(fastgpt: FastGPT, name: str) -> None:
-    code, status_text, message = FAULTS[name]
+    (code, message), status_text = FAULTS[name], name
     heard = await fastgpt.ask(f"你好 [[error:{name}]]")
     assert (heard.status, heard.json["code"]) == (500, code)
     assert (heard.json["statusText"], heard.json["data"]) == (status_text, None)
