@@ -8,7 +8,7 @@ Owns addresses, checks and who may see what; the events are `dify_stream.py`'s, 
 from typing import ClassVar
 
 import msgspec
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from qingniao.doubles.dify_faults import fault
 from qingniao.doubles.dify_records import APPS, DifyRecords, FileGiven, User
@@ -20,7 +20,15 @@ from qingniao.doubles.dify_store import (
     Run,
     Task,
 )
-from qingniao.doubles.dify_stream import EXPIRES_S, PING, Telling, form_of, resources, usage
+from qingniao.doubles.dify_stream import (
+    EXPIRES_S,
+    PING,
+    WORKFLOW,
+    Telling,
+    form_of,
+    resources,
+    usage,
+)
 from qingniao.doubles.double import (
     Answer,
     Call,
@@ -176,10 +184,14 @@ class DifyDouble(DifyRecords):
     def _streamed(self, telling: Telling, task: str, user: str) -> Reply:
         stop = Stop(telling.stopped())
         self.store.tasks[task] = Task(user=user, stop=stop)
+        return structs.replace(
+            self._events(telling.events()), stop=stop, ended=lambda _: self.store.tasks.forget(task)
+        )
+
+    def _events(self, events: list[bytes]) -> Reply:
         return Reply(
-            content_type="text/event-stream; charset=utf-8", is_stream=True,
-            events=telling.events(), pace_s=self.pace_s, ping=PING, ping_s=self.ping_s, stop=stop,
-            ended=lambda _: self.store.tasks.forget(task),
+            content_type="text/event-stream; charset=utf-8", is_stream=True, events=events,
+            pace_s=self.pace_s, ping=PING, ping_s=self.ping_s,
         )  # fmt: skip
 
     def _stop(self, call: Call, task: str) -> Reply:
@@ -236,7 +248,7 @@ class DifyDouble(DifyRecords):
     def _run_body(self, run: Run) -> Json:
         is_failed = run.status == "failed"
         return {
-            "id": run.id, "workflow_id": "7c3e33d4-2a8b-4e5f-9b1a-d3c6e8f12345",
+            "id": run.id, "workflow_id": WORKFLOW,
             "status": run.status, "outputs": run.outputs,
             "error": "Completion request failed." if is_failed else None, "elapsed_time": 0.5,
             "total_tokens": 150, "total_steps": 3, "created_at": run.created_at,
@@ -260,21 +272,13 @@ class DifyDouble(DifyRecords):
         found = self.store.runs.get(run)
         if found is None or found.user != call.request.query.get("user"):
             raise Refusal(fault("not_found.run", "Workflow run not found"))
-        return Reply(
-            content_type="text/event-stream; charset=utf-8", is_stream=True,
-            events=[] if found.status == "paused" else found.rest, pace_s=self.pace_s, ping=PING,
-            ping_s=self.ping_s,
-        )  # fmt: skip
+        return self._events([] if found.status == "paused" else found.rest)
 
     def _form(self, call: Call, token: str) -> Reply:
         self.app(call)
         found = self.store.forms.get(token)
         if found is None:
-            raise Refusal(
-                json_reply(
-                    {"code": "not_found", "message": "Form not found", "status": 404}, status=404
-                )
-            )
+            raise Refusal(fault("not_found", "Form not found"))
         form = form_of(found.run, int(self.clock()))
         form["user_actions"] = form.pop("actions")
         named = ("form_content", "inputs", "resolved_default_values", "user_actions")
@@ -289,11 +293,7 @@ class DifyDouble(DifyRecords):
         found = self.store.forms.get(token)
         run = self.store.runs.get(found.run) if found else None
         if found is None or run is None or found.user != body.user:
-            raise Refusal(
-                json_reply(
-                    {"code": "not_found", "message": "Form not found", "status": 404}, status=404
-                )
-            )
+            raise Refusal(fault("not_found", "Form not found"))
         if body.action not in ("approve", "reject"):
             raise Refusal(fault("invalid_param", f"Invalid action: {body.action}"))
         self.store.forms.forget(token)

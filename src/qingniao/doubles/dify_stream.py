@@ -13,11 +13,21 @@ from qingniao.doubles.double import Json, Said
 from qingniao.doubles.faq import made_id, tokens
 from qingniao.doubles.scenario import Script
 
-__all__ = ["DOCUMENT", "PING", "Telling", "event", "resources", "usage"]
+__all__ = [
+    "DOCUMENT",
+    "EXPIRES_S",
+    "PING",
+    "WORKFLOW",
+    "Telling",
+    "event",
+    "form_of",
+    "resources",
+    "usage",
+]
 
 DOCUMENT = "8dd1ad74-0b5f-4175-b735-7d98bbbb4e00"
 PING = b"event: ping\n\n"
-_WORKFLOW = "7c3e33d4-2a8b-4e5f-9b1a-d3c6e8f12345"
+WORKFLOW = "7c3e33d4-2a8b-4e5f-9b1a-d3c6e8f12345"
 _NODES = (
     ("start", "start", "开始"),
     ("search", "knowledge-retrieval", "知识检索"),
@@ -26,6 +36,7 @@ _NODES = (
 _RETRACTED = "抱歉，这个问题我不能回答。"
 _THOUGHTS = ("顾客问的是店里的规则。", "资料里有这一条。")
 EXPIRES_S = 86_400
+"""How long a form may wait for somebody to fill it in."""
 
 
 def event(content: Json) -> bytes:
@@ -45,13 +56,8 @@ class Telling:
         self._task: Json = {"created_at": now, "task_id": task}
         if app.mode == "workflow":
             self._ids, self._task = {}, {"task_id": task}
-        self._message, self._run, self._query, self._inputs, self._now = (
-            message,
-            run,
-            query,
-            inputs,
-            now,
-        )
+        self._message, self._run, self._now = message, run, now
+        self._query, self._inputs = query, inputs
 
     @property
     def answer(self) -> str:
@@ -96,7 +102,7 @@ class Telling:
             return []
         start = {
             "id": self._run,
-            "workflow_id": _WORKFLOW,
+            "workflow_id": WORKFLOW,
             "inputs": self._inputs,
             "created_at": self._now,
             "reason": "initial",
@@ -201,7 +207,7 @@ class Telling:
 
     def _finished(self, status: str, outputs: Json, error: str | None = None) -> bytes:
         data: Json = {
-            "id": self._run, "workflow_id": _WORKFLOW, "status": status, "outputs": outputs,
+            "id": self._run, "workflow_id": WORKFLOW, "status": status, "outputs": outputs,
             "error": error, "elapsed_time": 0.5, "total_tokens": tokens(self.answer),
             "total_steps": len(_NODES), "created_at": self._now, "finished_at": self._now,
             "exceptions_count": 0, "files": [],
