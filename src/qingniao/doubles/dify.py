@@ -21,6 +21,7 @@ from qingniao.doubles.dify_store import (
     Task,
 )
 from qingniao.doubles.dify_stream import (
+    ACTIONS,
     EXPIRES_S,
     PING,
     WORKFLOW,
@@ -237,12 +238,13 @@ class DifyDouble(DifyRecords):
         kept = Run(
             id=run, user=message.user, inputs=message.inputs, outputs={name: telling.answer},
             status="paused" if pauses else "succeeded", created_at=message.created_at,
-            rest=telling.resumed("approve", {}) if pauses else [],
         )  # fmt: skip
         self.store.runs[run] = kept
         if pauses:
             token = str(form_of(run, 0)["form_token"])
-            self.store.forms[token] = Form(token=token, run=run, user=message.user)
+            self.store.forms[token] = Form(
+                token=token, run=run, user=message.user, resumed=telling.resumed
+            )
         return kept
 
     def _run_body(self, run: Run) -> Json:
@@ -272,7 +274,7 @@ class DifyDouble(DifyRecords):
         found = self.store.runs.get(run)
         if found is None or found.user != call.request.query.get("user"):
             raise Refusal(fault("not_found.run", "Workflow run not found"))
-        return self._events([] if found.status == "paused" else found.rest)
+        return self._events(found.rest)
 
     def _form(self, call: Call, token: str) -> Reply:
         self.app(call)
@@ -294,8 +296,8 @@ class DifyDouble(DifyRecords):
         run = self.store.runs.get(found.run) if found else None
         if found is None or run is None or found.user != body.user:
             raise Refusal(fault("not_found", "Form not found"))
-        if body.action not in ("approve", "reject"):
+        if body.action not in ACTIONS:
             raise Refusal(fault("invalid_param", f"Invalid action: {body.action}"))
         self.store.forms.forget(token)
-        run.status = "succeeded"
+        run.status, run.rest = "succeeded", found.resumed(body.action, body.inputs)
         return json_reply({})

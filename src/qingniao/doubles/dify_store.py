@@ -4,6 +4,8 @@ Owns who may see what: everything belongs to one app and one `user`. Rule: what 
 is not there.
 """
 
+from collections.abc import Callable
+
 from msgspec import Struct
 
 from qingniao.doubles.double import Json
@@ -82,7 +84,7 @@ class Run(Struct, kw_only=True):
     outputs: Json
     created_at: int
     rest: list[bytes] = []
-    """What is still to be said once its form is filled in."""
+    """What is said once its form is filled in; until then nothing."""
 
 
 class Form(Struct, frozen=True, kw_only=True):
@@ -91,6 +93,8 @@ class Form(Struct, frozen=True, kw_only=True):
     token: str
     run: str
     user: str
+    resumed: Callable[[str, Json], list[bytes]]
+    """What is said once it is filled in, by the action chosen and the values."""
 
 
 class Task(Struct, frozen=True, kw_only=True):

@@ -14,6 +14,7 @@ from qingniao.doubles.faq import made_id, tokens
 from qingniao.doubles.scenario import Script
 
 __all__ = [
+    "ACTIONS",
     "DOCUMENT",
     "EXPIRES_S",
     "PING",
@@ -35,6 +36,8 @@ _NODES = (
 )
 _RETRACTED = "抱歉，这个问题我不能回答。"
 _THOUGHTS = ("顾客问的是店里的规则。", "资料里有这一条。")
+ACTIONS = {"approve": "确认", "reject": "取消"}
+"""The buttons of a form."""
 EXPIRES_S = 86_400
 """How long a form may wait for somebody to fill it in."""
 
@@ -87,7 +90,7 @@ class Telling:
         """What follows a form: the note that it was filled in, the answer, the end."""
         filled: Json = {
             "node_id": "approval_node", "node_title": "确认", "rendered_content": "请确认",
-            "action_id": action, "action_text": action, "submitted_data": values,
+            "action_id": action, "action_text": ACTIONS[action], "submitted_data": values,
         }  # fmt: skip
         return [self._of_run("human_input_form_filled", filled), *self._words(), *self.closing()]
 
@@ -265,8 +268,8 @@ def form_of(run: str, now: int) -> Json:
         "node_title": "确认", "form_content": "请填写您的订单号，然后确认。",
         "inputs": [{"type": "paragraph", "output_variable_name": "order", "default": None}],
         "actions": [
-            {"id": "approve", "title": "确认", "button_style": "primary"},
-            {"id": "reject", "title": "取消", "button_style": "default"},
+            {"id": name, "title": title, "button_style": style}
+            for (name, title), style in zip(ACTIONS.items(), ("primary", "default"), strict=True)
         ],
         "display_in_ui": False, "resolved_default_values": {"order": ""},
         "expiration_time": now + EXPIRES_S,

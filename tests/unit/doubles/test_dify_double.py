@@ -224,6 +224,19 @@ async def test_form_pauses_and_is_filled_in(dify: Dify, mode: str) -> None:
     assert (names[0], names[-1]) == ("human_input_form_filled", "workflow_finished")
 
 
+async def test_form_is_told_as_it_was_filled_in(dify: Dify) -> None:
+    events = await dify.stream("怎么退货？ [[form]]", "workflow")
+    run, form = events[-1]["workflow_run_id"], events[-2]["data"]
+    follow = {"mode": "workflow", "params": {"user": USER}}
+    assert (await dify.call("GET", f"/workflow/{run}/events", **follow)).events == []
+    body = {"inputs": {"order": "A12345"}, "action": "reject", "user": USER}
+    await dify.call("POST", f"/form/human_input/{form['form_token']}", body, "workflow")
+    heard = await dify.call("GET", f"/workflow/{run}/events", **follow)
+    told = heard.events[0][1]["data"]
+    assert (told["action_id"], told["action_text"]) == ("reject", form["actions"][1]["title"])
+    assert told["submitted_data"] == {"order": "A12345"}
+
+
 async def test_retraction_replaces_what_was_said(dify: Dify) -> None:
     events = await dify.stream("怎么退货？ [[retract]]")
     assert _names(events) == ["message", "message_replace", "message_end"]
