@@ -22,7 +22,6 @@ from qingniao.doubles.dify_store import (
 )
 from qingniao.doubles.dify_stream import (
     ACTIONS,
-    EXPIRES_S,
     PING,
     WORKFLOW,
     Telling,
@@ -283,11 +282,10 @@ class DifyDouble(DifyRecords):
             raise Refusal(fault("not_found", "Form not found"))
         form = form_of(found.run, int(self.clock()))
         form["user_actions"] = form.pop("actions")
-        named = ("form_content", "inputs", "resolved_default_values", "user_actions")
-        return json_reply(
-            {name: form[name] for name in named}
-            | {"expiration_time": int(self.clock()) + EXPIRES_S}
-        )
+        named = (
+            "form_content", "inputs", "resolved_default_values", "user_actions", "expiration_time",
+        )  # fmt: skip
+        return json_reply({name: form[name] for name in named})
 
     def _fill_form(self, call: Call, token: str) -> Reply:
         self.app(call)

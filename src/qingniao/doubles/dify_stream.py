@@ -16,7 +16,6 @@ from qingniao.doubles.scenario import Script
 __all__ = [
     "ACTIONS",
     "DOCUMENT",
-    "EXPIRES_S",
     "PING",
     "WORKFLOW",
     "Telling",
@@ -38,7 +37,7 @@ _RETRACTED = "抱歉，这个问题我不能回答。"
 _THOUGHTS = ("顾客问的是店里的规则。", "资料里有这一条。")
 ACTIONS = {"approve": "确认", "reject": "取消"}
 """The buttons of a form."""
-EXPIRES_S = 86_400
+_EXPIRES_S = 86_400
 """How long a form may wait for somebody to fill it in."""
 
 
@@ -272,7 +271,7 @@ def form_of(run: str, now: int) -> Json:
             for (name, title), style in zip(ACTIONS.items(), ("primary", "default"), strict=True)
         ],
         "display_in_ui": False, "resolved_default_values": {"order": ""},
-        "expiration_time": now + EXPIRES_S,
+        "expiration_time": now + _EXPIRES_S,
     }  # fmt: skip
 
 
