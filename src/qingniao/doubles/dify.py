@@ -165,7 +165,7 @@ class DifyDouble(DifyRecords):
         self.store.conversations[conversation.id] = conversation
         self.store.messages[message.id] = message
         if app.is_graph:
-            self._keep_run(run, message, telling, pauses="form" in call.script)
+            self._keep_run(run, message, telling)
         conversation.messages.append(message)
         conversation.updated_at = message.created_at
         if streams:
@@ -224,22 +224,23 @@ class DifyDouble(DifyRecords):
         message = Message(
             id="", conversation="", user=body.user, inputs=body.inputs, query=query, created_at=now
         )
-        kept = self._keep_run(run, message, telling, pauses="form" in call.script)
-        if "error-midway" in call.script:
-            kept.status, kept.outputs = "failed", {}
+        kept = self._keep_run(run, message, telling)
         if streams:
             return self._streamed(telling, task, body.user)
         data = {**self._run_body(kept), "finished_at": now}
         return json_reply({"task_id": task, "workflow_run_id": run, "data": data})
 
-    def _keep_run(self, run: str, message: Message, telling: Telling, *, pauses: bool) -> Run:
+    def _keep_run(self, run: str, message: Message, telling: Telling) -> Run:
         name = "answer" if message.id else "text"
+        failure = telling.failure
         kept = Run(
-            id=run, user=message.user, inputs=message.inputs, outputs={name: telling.answer},
-            status="paused" if pauses else "succeeded", created_at=message.created_at,
+            id=run, user=message.user, inputs=message.inputs, created_at=message.created_at,
+            status="failed" if failure else "paused" if telling.pauses else "succeeded",
+            outputs={} if failure else {name: telling.answer},
+            error=str(failure["message"]) if failure else None,
         )  # fmt: skip
         self.store.runs[run] = kept
-        if pauses:
+        if kept.status == "paused":
             token = str(form_of(run, 0)["form_token"])
             self.store.forms[token] = Form(
                 token=token, run=run, user=message.user, resumed=telling.resumed
@@ -247,11 +248,9 @@ class DifyDouble(DifyRecords):
         return kept
 
     def _run_body(self, run: Run) -> Json:
-        is_failed = run.status == "failed"
         return {
-            "id": run.id, "workflow_id": WORKFLOW,
-            "status": run.status, "outputs": run.outputs,
-            "error": "Completion request failed." if is_failed else None, "elapsed_time": 0.5,
+            "id": run.id, "workflow_id": WORKFLOW, "status": run.status, "outputs": run.outputs,
+            "error": run.error, "elapsed_time": 0.5,
             "total_tokens": 150, "total_steps": 3, "created_at": run.created_at,
         }  # fmt: skip
 

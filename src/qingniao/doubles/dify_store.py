@@ -82,6 +82,7 @@ class Run(Struct, kw_only=True):
     inputs: Json
     status: str
     outputs: Json
+    error: str | None = None
     created_at: int
     rest: list[bytes] = []
     """What is said once its form is filled in; until then nothing."""

@@ -66,17 +66,30 @@ class Telling:
         """What is kept: with a retraction the words that replace it."""
         return _RETRACTED if "retract" in self._script else self._said.text
 
+    @property
+    def failure(self) -> Json | None:
+        """The error it ends with, if it fails while the answer is made."""
+        if "quota" in self._script:
+            return fault_body("provider_quota_exceeded")
+        for word in ("error-midway", "error"):
+            if word in self._script:
+                return fault_body(self._script.argument(word, "completion_request_error"))
+        return None
+
+    @property
+    def pauses(self) -> bool:
+        """It asks for a form, and ends there for the time being."""
+        return "form" in self._script and self._app.is_graph
+
     def events(self) -> list[bytes]:
         """Everything, up to the end or the pause."""
-        if "error" in self._script or "quota" in self._script:
-            return self._failed([])
-        said = self._words()
-        if "error-midway" in self._script:
-            return self._failed(said[: len(said) // 2])
-        events = self._opening() + said
-        if "form" in self._script and self._app.is_graph:
+        failure = self.failure
+        if failure is not None:
+            said = [] if {"error", "quota"} & self._script.names else self._words()
+            return self._failed(said[: len(said) // 2], failure)
+        if self.pauses:
             return self._opening() + self.paused()
-        events += self.closing()
+        events = [*self._opening(), *self._words(), *self.closing()]
         return self._odd(events) if "odd" in self._script else events
 
     def stopped(self) -> list[bytes]:
@@ -216,11 +229,7 @@ class Telling:
         }  # fmt: skip
         return self._of_run("workflow_finished", data)
 
-    def _failed(self, said: list[bytes]) -> list[bytes]:
-        name = self._script.argument("error-midway") or self._script.argument("error")
-        if "quota" in self._script:
-            name = "provider_quota_exceeded"
-        body = fault_body(name or "completion_request_error")
+    def _failed(self, said: list[bytes], body: Json) -> list[bytes]:
         if self._app.is_graph:
             said = [*self._opening(), *said, self._finished("failed", {}, str(body["message"]))]
             if self._app.mode == "workflow":

@@ -345,6 +345,15 @@ async def test_run_is_told_afterwards(dify: Dify, faq) -> None:
     assert (await dify.call("GET", "/workflows/run/x", mode="workflow")).status == 404
 
 
+@pytest.mark.parametrize("mode", ["advanced-chat", "workflow"])
+@pytest.mark.parametrize("words", ["error", "quota", "error-midway:provider_not_initialize"])
+async def test_run_that_failed_is_told_so_afterwards(dify: Dify, mode: str, words: str) -> None:
+    events = await dify.stream(f"怎么退货？ [[{words}]]", mode)
+    end = next(event for event in events if event["event"] == "workflow_finished")["data"]
+    run = (await dify.call("GET", f"/workflows/run/{end['id']}", mode=mode)).json
+    assert (run["status"], run["outputs"], run["error"]) == ("failed", {}, end["error"])
+
+
 async def test_knowledge_is_searched(dify: Dify, faq) -> None:
     body = {"query": "怎么退货？"}
     heard = await dify.call("POST", "/datasets/d/retrieve", body, key="dataset-double")
