@@ -135,7 +135,7 @@ class DifyRecords(Double):
         self.app(call)
         parts = parts_of(call)
         files = [part for part in parts if part.filename is not None]
-        user = next((part.content.decode() for part in parts if part.name == "user"), "")
+        user = next((part.text for part in parts if part.name == "user"), "")
         if not files:
             raise Refusal(fault("no_file_uploaded"))
         if len(files) > 1:

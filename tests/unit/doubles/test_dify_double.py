@@ -291,6 +291,13 @@ async def test_upload_is_refused(dify: Dify, files: list[Any], code: str) -> Non
     assert heard.json["code"] == code
 
 
+async def test_upload_by_an_unreadable_user_is_refused(dify: Dify) -> None:
+    files = {"file": ("a.png", b"1"), "user": (None, b"\xff")}
+    heard = await dify.call("POST", "/files/upload", files=files)
+    assert heard.failure is None
+    assert heard.json["code"] == "invalid_param"
+
+
 async def test_feedback_is_given_and_taken_back(dify: Dify) -> None:
     message = (await dify.ask("怎么退货？")).json["message_id"]
     path = f"/messages/{message}/feedbacks"
