@@ -248,6 +248,12 @@ async def test_bad_body_is_an_error(fastgpt: FastGPT, body: object) -> None:
     assert (await fastgpt.call("POST", "/v1/chat/completions", body, CHAT)).status == 500
 
 
+async def test_wrong_address_and_method(fastgpt: FastGPT) -> None:
+    for method, path, status in (("GET", "/v3/chat", 404), ("GET", "/v1/chat/completions", 405)):
+        heard = await fastgpt.call(method, path)
+        assert (heard.status, heard.text) == (status, f"<h1>{status}</h1>")
+
+
 async def test_many_at_once_are_told_apart(fastgpt: FastGPT, faq) -> None:
     questions = [entry.question for entry in faq.entries[:40]]
     heard = await asyncio.gather(*(fastgpt.ask(question) for question in questions))
