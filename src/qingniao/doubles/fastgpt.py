@@ -15,6 +15,7 @@ from qingniao.doubles.fastgpt_faults import fault
 from qingniao.doubles.fastgpt_stream import THOUGHTS, Flow, interactive_of
 from qingniao.doubles.kept import Kept
 from qingniao.doubles.messages import Reply
+from qingniao.doubles.openai_messages import Message
 
 __all__ = ["LABELS", "FastGPTDouble"]
 
@@ -27,21 +28,8 @@ _CLASSIFIER_KEY: Final = "fastgpt-double-classifier"
 _APPS: Final = {_CHAT_KEY: "66a1b2c3d4e5f60718293a4b", _CLASSIFIER_KEY: "66a1b2c3d4e5f60718293a4c"}
 
 
-class _Part(Struct):
-    type: str
-    text: str = ""
-
-
-class _Message(Struct):
-    role: str
-    content: str | list[_Part] | None = None
+class _Message(Message):
     dataId: str = ""
-
-    @property
-    def text(self) -> str:
-        if isinstance(self.content, list):
-            return "".join(part.text for part in self.content)
-        return self.content or ""
 
 
 class _Chat(Struct):

@@ -19,6 +19,7 @@ from qingniao.doubles.double import Answer, Call, Clock, Double, Json, Refusal, 
 from qingniao.doubles.faq import Faq, pieces, tokens
 from qingniao.doubles.messages import Reply
 from qingniao.doubles.openai_dialects import DIALECTS, Dialect
+from qingniao.doubles.openai_messages import Message
 from qingniao.doubles.openai_tools import Tool, ToolCall, ToolChoice, called, filled
 from qingniao.knowledge.grams import grams
 
@@ -31,21 +32,8 @@ _LABELS: Final = re.compile(
 _THOUGHTS: Final = ("先看看顾客问的是什么。", "店里的资料里有这一条，照着回答。")
 
 
-class _Part(Struct):
-    type: str
-    text: str = ""
-
-
-class _Message(Struct):
-    role: str
-    content: str | list[_Part] | None = None
+class _Message(Message):
     tool_call_id: str = ""
-
-    @property
-    def text(self) -> str:
-        if isinstance(self.content, list):
-            return "".join(part.text for part in self.content)
-        return self.content or ""
 
 
 class _StreamOptions(Struct):
