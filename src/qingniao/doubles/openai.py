@@ -258,7 +258,7 @@ class _Answer:
         }
         if thought:
             usage["completion_tokens_details"] = {"reasoning_tokens": thought}
-        if self._dialect.name == "deepseek":
+        if self._dialect.tells_cache:
             usage["prompt_cache_hit_tokens"] = 0
             usage["prompt_cache_miss_tokens"] = self._prompt
         return usage
@@ -266,9 +266,7 @@ class _Answer:
     def whole(self) -> Json:
         """Without `stream`."""
         text = "".join(self._pieces)
-        message: Json = {"role": "assistant", "content": text}
-        if self._dialect.name == "openai":
-            message["refusal"] = None
+        message: Json = {"role": "assistant", "content": text, **self._dialect.message_extra}
         if self._thinks:
             message[self._dialect.thinks_in] = "".join(_THOUGHTS)
         if self._call:
