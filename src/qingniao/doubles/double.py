@@ -43,6 +43,7 @@ Clock = Callable[[], float]
 T = TypeVar("T")
 
 _REMEMBERED: Final = 1_000
+_PLANNED: Final = 100
 _CONTROL: Final = "/double"
 _BETWEEN: Final = re.compile(r"[,，;；、|\n]")
 _LOOPS: Final = 1_000
@@ -121,6 +122,7 @@ class Double(ABC):
         self.ping_s = ping_s
         self.exchanges: deque[Exchange] = deque(maxlen=_REMEMBERED)
         self._plans: list[_Plan] = []
+        """The first that fits holds."""
         self._made = 0
         self._server = Server(self._answered)
         self._routes = [
@@ -194,14 +196,20 @@ class Double(ABC):
     def play(self, words: str, *, times: int = 0, path: str = "") -> None:
         """Let a script hold for the next `times` requests (0: all) whose path contains `path`.
 
-        Raises `ConfigError` for a word that this platform does not know.
+        Those for so many requests go first, in the order in which they were set; of those for all
+        the newest holds. Raises `ConfigError` for a word that this platform does not know, and when
+        too many wait.
         """
         script = parse(words)
         unknown = sorted(script.names - self.scenarios().keys())
         if unknown or not script.names:
             known = ", ".join(sorted(self.scenarios()))
             raise ConfigError(f"No scenario {', '.join(unknown) or '(none)'}. There are: {known}.")
-        self._plans.append(_Plan(script, times, path))
+        plans = [plan for plan in self._plans if times or plan.left or plan.path != path]
+        if len(plans) >= _PLANNED:
+            raise ConfigError(f"{_PLANNED} scripts are set already. Take them away first.")
+        plans.insert(sum(plan.left > 0 for plan in plans), _Plan(script, times, path))
+        self._plans = plans
 
     def play_nothing(self) -> None:
         """Be well again."""
