@@ -16,7 +16,7 @@ __all__ = ["run"]
 
 _HEAD: Final = """\
 Stand-ins for bot platforms. They answer from the sample shop's questions; nothing leaves this
-machine, and every key below is made up. Enter on the Bots page:
+machine, and every key below is made up. Set a bot up with one of these:
 """
 _TAIL: Final = """\
 The server asks addresses of this machine only when it is told so:
