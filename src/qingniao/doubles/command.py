@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import math
 import signal
 import sys
 from typing import Final
@@ -32,8 +33,8 @@ To see one fail, write a scenario into a question (怎么退货？ [[truncate]])
 def run(options: argparse.Namespace) -> int:
     """Until a signal to stop; exit status 0."""
     names = tuple(options.names) or NAMES
-    if options.pace < 0:
-        raise ConfigError("--pace must not be below 0.")
+    if not 0 <= options.pace < math.inf:
+        raise ConfigError("--pace must be a number of milliseconds, 0 or more.")
     asyncio.run(
         _serve(names, options.host, options.port, options.pace / 1_000, as_json=options.json)
     )
