@@ -6,6 +6,7 @@ import math
 import signal
 import sys
 from typing import Final
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -21,7 +22,7 @@ machine, and every key below is made up. Set a bot up with one of these:
 """
 _TAIL: Final = """\
 The server asks addresses of this machine only when it is told so:
-    QINGNIAO_OUTGOING_ALLOW=127.0.0.1 qingniao serve
+    QINGNIAO_OUTGOING_ALLOW={host} qingniao serve
 
 To see one fail, write a scenario into a question (怎么退货？ [[truncate]]), or let it hold for all:
     curl -X PUT {url}/double -d truncate
@@ -75,4 +76,4 @@ def _text(doubles: dict[str, Double]) -> str:
                 parts.append(f"{name}:\n{value}" if "\n" in value else f"    {name:<14} {value}")
             parts.append("")
     first = next(iter(doubles.values()))
-    return "\n".join(parts) + "\n" + _TAIL.format(url=first.url)
+    return "\n".join(parts) + "\n" + _TAIL.format(url=first.url, host=urlsplit(first.url).hostname)

@@ -183,7 +183,8 @@ class Double(ABC):
     @property
     def url(self) -> str:
         """Without a path."""
-        return f"http://{self._server.host}:{self._server.port}"
+        host = self._server.host
+        return f"http://{f'[{host}]' if ':' in host else host}:{self._server.port}"
 
     async def start(self, host: str = "127.0.0.1", port: int = 0) -> None:
         """Listen; a port of 0 takes a free one. Raises `OSError`."""

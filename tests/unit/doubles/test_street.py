@@ -42,6 +42,20 @@ async def test_unknown_name_and_taken_port_are_said() -> None:
                 pass
 
 
+async def test_address_of_ipv6_can_be_asked() -> None:
+    try:
+        with socket.socket(socket.AF_INET6) as probe:
+            probe.bind(("::1", 0))
+    except OSError as exc:
+        pytest.skip(f"This machine has no IPv6: {exc}")
+    async with (
+        opened(["dify"], host="::1") as doubles,
+        httpx.AsyncClient(trust_env=False) as http,
+    ):
+        reply = await http.get(f"{doubles['dify'].url}/double")
+    assert reply.json()["platform"] == "dify"
+
+
 @pytest.mark.parametrize("port", [-1, 65_535, 70_000])
 async def test_ports_that_there_are_not_are_said(port: int) -> None:
     with pytest.raises(ConfigError, match=f"No 2 ports from {port} on"):
