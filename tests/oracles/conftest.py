@@ -1,6 +1,7 @@
 """Only on demand: `make oracles`, or `pytest -m oracle tests/oracles`.
 
-Rule: asked for, nothing is skipped because it is not installed: that is a failure.
+Rule: asked for, nothing is skipped because it is not installed: that is a failure. Only Dify's
+document has to be brought along, and what needs it says so where it is not.
 """
 
 from pathlib import Path

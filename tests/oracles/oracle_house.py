@@ -52,18 +52,29 @@ async def server(program: str, *arguments: str, ready: str) -> AsyncIterator[str
         stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
         env={**os.environ, "PATH": path},
     )  # fmt: skip
+    try:
+        draining = await _ready(process, ready)
+        try:
+            yield f"http://127.0.0.1:{port}"
+        finally:
+            process.terminate()
+            async with asyncio.timeout(WITHIN_S):
+                await process.wait()
+                await draining
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+
+
+async def _ready(process: asyncio.subprocess.Process, sign: str) -> "asyncio.Future[bytes]":
+    """Wait until it says that it is there; what it says from then on."""
     assert process.stdout is not None
     said = ""
     async with asyncio.timeout(WITHIN_S):
-        while not re.search(ready, said):
+        while not re.search(sign, said):
             line = await process.stdout.readline()
             assert line, said
             said += line.decode()
     # Nobody reads what it says afterwards, but it must be able to say it.
-    draining = asyncio.ensure_future(process.stdout.read())
-    try:
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        process.terminate()
-        await process.wait()
-        await draining
+    return asyncio.ensure_future(process.stdout.read())

@@ -2,9 +2,11 @@
 
 import argparse
 import asyncio
+import math
 import signal
 import sys
 from typing import Final
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -16,11 +18,11 @@ __all__ = ["run"]
 
 _HEAD: Final = """\
 Stand-ins for bot platforms. They answer from the sample shop's questions; nothing leaves this
-machine, and every key below is made up. Enter on the Bots page:
+machine, and every key below is made up. Set a bot up with one of these:
 """
 _TAIL: Final = """\
 The server asks addresses of this machine only when it is told so:
-    QINGNIAO_OUTGOING_ALLOW=127.0.0.1 qingniao serve
+    QINGNIAO_OUTGOING_ALLOW={host} qingniao serve
 
 To see one fail, write a scenario into a question (怎么退货？ [[truncate]]), or let it hold for all:
     curl -X PUT {url}/double -d truncate
@@ -32,8 +34,8 @@ To see one fail, write a scenario into a question (怎么退货？ [[truncate]])
 def run(options: argparse.Namespace) -> int:
     """Until a signal to stop; exit status 0."""
     names = tuple(options.names) or NAMES
-    if options.pace < 0:
-        raise ConfigError("--pace must not be below 0.")
+    if not 0 <= options.pace < math.inf:
+        raise ConfigError("--pace must be a number of milliseconds, 0 or more.")
     asyncio.run(
         _serve(names, options.host, options.port, options.pace / 1_000, as_json=options.json)
     )
@@ -74,4 +76,4 @@ def _text(doubles: dict[str, Double]) -> str:
                 parts.append(f"{name}:\n{value}" if "\n" in value else f"    {name:<14} {value}")
             parts.append("")
     first = next(iter(doubles.values()))
-    return "\n".join(parts) + "\n" + _TAIL.format(url=first.url)
+    return "\n".join(parts) + "\n" + _TAIL.format(url=first.url, host=urlsplit(first.url).hostname)

@@ -14,9 +14,10 @@ from qingniao.doubles.coze_auth import APP_ID, KEY_ID, PAT, private_key_pem
 from qingniao.doubles.coze_faults import FAULTS, fine
 from qingniao.doubles.coze_records import BOTS, Bot, Conversation
 from qingniao.doubles.coze_stream import Chat, chat_body, messages_of, spaced_out, stream_of
-from qingniao.doubles.coze_workflows import WORKFLOW, CozeWorkflows
-from qingniao.doubles.double import Answer, Call, Json, Kept, Said, Stopwatch, labels_of
+from qingniao.doubles.coze_workflows import CozeWorkflows
+from qingniao.doubles.double import Answer, Call, Clock, Json, Said, labels_of
 from qingniao.doubles.faq import Faq, pieces
+from qingniao.doubles.kept import Kept
 from qingniao.doubles.messages import Reply, Stop
 
 __all__ = ["TEAMS", "CozeDouble"]
@@ -26,6 +27,7 @@ TEAMS: Final = ("售后组", "物流组", "售前组", "投诉组", "综合组")
 whatever fits nowhere.
 """
 _POLLS: Final = 1
+"""How often a chat that does not stream is found unfinished."""
 _HOLD_S: Final = 5.0
 """How long a cancelled stream stays open, if the client lets it."""
 
@@ -89,7 +91,7 @@ class CozeDouble(CozeWorkflows):
     }
 
     def __init__(
-        self, faq: Faq, *, clock: Stopwatch, pace_s: float = 0.0, ping_s: float = 10.0
+        self, faq: Faq, *, clock: Clock, pace_s: float = 0.0, ping_s: float = 10.0
     ) -> None:
         self._chats: Kept[Chat] = Kept()
         self._stops: Kept[Stop] = Kept()
@@ -300,8 +302,3 @@ class CozeDouble(CozeWorkflows):
         chat = self._new(call, conversation, body.bot_id, "", question, said)
         spaced = [spaced_out(one) for one in stream_of(chat)]
         return self._streamed(chat, spaced)
-
-    @property
-    def workflow_id(self) -> str:
-        """The one workflow."""
-        return WORKFLOW

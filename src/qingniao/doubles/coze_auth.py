@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from msgspec import Struct
 
-from qingniao.doubles.double import Kept
+from qingniao.doubles.kept import Kept
 
 __all__ = ["APP_ID", "KEY_ID", "PAT", "BadGrant", "Tokens", "private_key_pem"]
 

@@ -8,8 +8,9 @@ from msgspec import Struct
 
 from qingniao.doubles.coze_auth import BadGrant, Tokens
 from qingniao.doubles.coze_faults import fault, fine, log_id
-from qingniao.doubles.double import Answer, Call, Double, Json, Kept, Refusal, Stopwatch, json_reply
+from qingniao.doubles.double import Answer, Call, Clock, Double, Json, Refusal, json_reply
 from qingniao.doubles.faq import Faq
+from qingniao.doubles.kept import Kept
 from qingniao.doubles.messages import Reply
 from qingniao.doubles.uploads import parts_of
 
@@ -84,7 +85,7 @@ class CozeRecords(Double):
     """Everything but the chats."""
 
     def __init__(
-        self, faq: Faq, *, clock: Stopwatch, pace_s: float = 0.0, ping_s: float = 10.0
+        self, faq: Faq, *, clock: Clock, pace_s: float = 0.0, ping_s: float = 10.0
     ) -> None:
         self.conversations: Kept[Conversation] = Kept()
         self._files: Kept[Json] = Kept()

@@ -164,9 +164,7 @@ def _done(chat: Chat) -> bytes:
 
 def _odd(chat: Chat, events: list[bytes]) -> list[bytes]:
     """Blanks after the colons as other addresses have them, sound, and what nobody knows yet."""
-    spaced = [
-        one.replace(b"event:", b"event: ").replace(b"data:", b"data: ") for one in events[2:6]
-    ]
+    spaced = [spaced_out(one) for one in events[2:6]]
     sound = {**_message(chat, "answer", _PCM), "content_type": "audio"}
     extra = [
         event("conversation.audio.delta", sound),

@@ -8,7 +8,7 @@ Owns addresses, checks and who may see what; the events are `dify_stream.py`'s, 
 from typing import ClassVar
 
 import msgspec
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from qingniao.doubles.dify_faults import fault
 from qingniao.doubles.dify_records import APPS, DifyRecords, FileGiven, User
@@ -20,7 +20,15 @@ from qingniao.doubles.dify_store import (
     Run,
     Task,
 )
-from qingniao.doubles.dify_stream import EXPIRES_S, PING, Telling, form_of, resources, usage
+from qingniao.doubles.dify_stream import (
+    ACTIONS,
+    PING,
+    WORKFLOW,
+    Telling,
+    form_of,
+    resources,
+    usage,
+)
 from qingniao.doubles.double import (
     Answer,
     Call,
@@ -157,7 +165,7 @@ class DifyDouble(DifyRecords):
         self.store.conversations[conversation.id] = conversation
         self.store.messages[message.id] = message
         if app.is_graph:
-            self._keep_run(run, message, telling, pauses="form" in call.script)
+            self._keep_run(run, message, telling)
         conversation.messages.append(message)
         conversation.updated_at = message.created_at
         if streams:
@@ -176,10 +184,14 @@ class DifyDouble(DifyRecords):
     def _streamed(self, telling: Telling, task: str, user: str) -> Reply:
         stop = Stop(telling.stopped())
         self.store.tasks[task] = Task(user=user, stop=stop)
+        return structs.replace(
+            self._events(telling.events()), stop=stop, ended=lambda _: self.store.tasks.forget(task)
+        )
+
+    def _events(self, events: list[bytes]) -> Reply:
         return Reply(
-            content_type="text/event-stream; charset=utf-8", is_stream=True,
-            events=telling.events(), pace_s=self.pace_s, ping=PING, ping_s=self.ping_s, stop=stop,
-            ended=lambda _: self.store.tasks.forget(task),
+            content_type="text/event-stream; charset=utf-8", is_stream=True, events=events,
+            pace_s=self.pace_s, ping=PING, ping_s=self.ping_s,
         )  # fmt: skip
 
     def _stop(self, call: Call, task: str) -> Reply:
@@ -212,33 +224,33 @@ class DifyDouble(DifyRecords):
         message = Message(
             id="", conversation="", user=body.user, inputs=body.inputs, query=query, created_at=now
         )
-        kept = self._keep_run(run, message, telling, pauses="form" in call.script)
-        if "error-midway" in call.script:
-            kept.status, kept.outputs = "failed", {}
+        kept = self._keep_run(run, message, telling)
         if streams:
             return self._streamed(telling, task, body.user)
         data = {**self._run_body(kept), "finished_at": now}
         return json_reply({"task_id": task, "workflow_run_id": run, "data": data})
 
-    def _keep_run(self, run: str, message: Message, telling: Telling, *, pauses: bool) -> Run:
+    def _keep_run(self, run: str, message: Message, telling: Telling) -> Run:
         name = "answer" if message.id else "text"
+        failure = telling.failure
         kept = Run(
-            id=run, user=message.user, inputs=message.inputs, outputs={name: telling.answer},
-            status="paused" if pauses else "succeeded", created_at=message.created_at,
-            rest=telling.resumed("approve", {}) if pauses else [],
+            id=run, user=message.user, inputs=message.inputs, created_at=message.created_at,
+            status="failed" if failure else "paused" if telling.pauses else "succeeded",
+            outputs={} if failure else {name: telling.answer},
+            error=str(failure["message"]) if failure else None,
         )  # fmt: skip
         self.store.runs[run] = kept
-        if pauses:
+        if kept.status == "paused":
             token = str(form_of(run, 0)["form_token"])
-            self.store.forms[token] = Form(token=token, run=run, user=message.user)
+            self.store.forms[token] = Form(
+                token=token, run=run, user=message.user, resumed=telling.resumed
+            )
         return kept
 
     def _run_body(self, run: Run) -> Json:
-        is_failed = run.status == "failed"
         return {
-            "id": run.id, "workflow_id": "7c3e33d4-2a8b-4e5f-9b1a-d3c6e8f12345",
-            "status": run.status, "outputs": run.outputs,
-            "error": "Completion request failed." if is_failed else None, "elapsed_time": 0.5,
+            "id": run.id, "workflow_id": WORKFLOW, "status": run.status, "outputs": run.outputs,
+            "error": run.error, "elapsed_time": 0.5,
             "total_tokens": 150, "total_steps": 3, "created_at": run.created_at,
         }  # fmt: skip
 
@@ -260,28 +272,19 @@ class DifyDouble(DifyRecords):
         found = self.store.runs.get(run)
         if found is None or found.user != call.request.query.get("user"):
             raise Refusal(fault("not_found.run", "Workflow run not found"))
-        return Reply(
-            content_type="text/event-stream; charset=utf-8", is_stream=True,
-            events=[] if found.status == "paused" else found.rest, pace_s=self.pace_s, ping=PING,
-            ping_s=self.ping_s,
-        )  # fmt: skip
+        return self._events(found.rest)
 
     def _form(self, call: Call, token: str) -> Reply:
         self.app(call)
         found = self.store.forms.get(token)
         if found is None:
-            raise Refusal(
-                json_reply(
-                    {"code": "not_found", "message": "Form not found", "status": 404}, status=404
-                )
-            )
+            raise Refusal(fault("not_found", "Form not found"))
         form = form_of(found.run, int(self.clock()))
         form["user_actions"] = form.pop("actions")
-        named = ("form_content", "inputs", "resolved_default_values", "user_actions")
-        return json_reply(
-            {name: form[name] for name in named}
-            | {"expiration_time": int(self.clock()) + EXPIRES_S}
-        )
+        named = (
+            "form_content", "inputs", "resolved_default_values", "user_actions", "expiration_time",
+        )  # fmt: skip
+        return json_reply({name: form[name] for name in named})
 
     def _fill_form(self, call: Call, token: str) -> Reply:
         self.app(call)
@@ -289,13 +292,9 @@ class DifyDouble(DifyRecords):
         found = self.store.forms.get(token)
         run = self.store.runs.get(found.run) if found else None
         if found is None or run is None or found.user != body.user:
-            raise Refusal(
-                json_reply(
-                    {"code": "not_found", "message": "Form not found", "status": 404}, status=404
-                )
-            )
-        if body.action not in ("approve", "reject"):
+            raise Refusal(fault("not_found", "Form not found"))
+        if body.action not in ACTIONS:
             raise Refusal(fault("invalid_param", f"Invalid action: {body.action}"))
         self.store.forms.forget(token)
-        run.status = "succeeded"
+        run.status, run.rest = "succeeded", found.resumed(body.action, body.inputs)
         return json_reply({})

@@ -12,16 +12,7 @@ from msgspec import Struct
 from qingniao.doubles.dify_faults import GENERATION, fault
 from qingniao.doubles.dify_store import App, Conversation, Feedback, File, Message, Store
 from qingniao.doubles.dify_stream import DOCUMENT
-from qingniao.doubles.double import (
-    Answer,
-    BadBody,
-    Call,
-    Double,
-    Json,
-    Refusal,
-    Stopwatch,
-    json_reply,
-)
+from qingniao.doubles.double import Answer, BadBody, Call, Clock, Double, Json, Refusal, json_reply
 from qingniao.doubles.faq import Faq, made_id, tokens
 from qingniao.doubles.messages import Reply
 from qingniao.doubles.uploads import parts_of
@@ -76,7 +67,7 @@ class DifyRecords(Double):
     """Everything but the answers."""
 
     def __init__(
-        self, faq: Faq, *, clock: Stopwatch, pace_s: float = 0.0, ping_s: float = 10.0
+        self, faq: Faq, *, clock: Clock, pace_s: float = 0.0, ping_s: float = 10.0
     ) -> None:
         self.store = Store()
         self.apps = {app.key: app for app in APPS}
@@ -144,7 +135,7 @@ class DifyRecords(Double):
         self.app(call)
         parts = parts_of(call)
         files = [part for part in parts if part.filename is not None]
-        user = next((part.content.decode() for part in parts if part.name == "user"), "")
+        user = next((part.text for part in parts if part.name == "user"), "")
         if not files:
             raise Refusal(fault("no_file_uploaded"))
         if len(files) > 1:

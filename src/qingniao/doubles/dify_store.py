@@ -4,9 +4,12 @@ Owns who may see what: everything belongs to one app and one `user`. Rule: what 
 is not there.
 """
 
+from collections.abc import Callable
+
 from msgspec import Struct
 
-from qingniao.doubles.double import Json, Kept
+from qingniao.doubles.double import Json
+from qingniao.doubles.kept import Kept
 from qingniao.doubles.messages import Stop
 
 __all__ = ["App", "Conversation", "File", "Form", "Message", "Run", "Store", "Task"]
@@ -79,9 +82,10 @@ class Run(Struct, kw_only=True):
     inputs: Json
     status: str
     outputs: Json
+    error: str | None = None
     created_at: int
     rest: list[bytes] = []
-    """What is still to be said once its form is filled in."""
+    """What is said once its form is filled in; until then nothing."""
 
 
 class Form(Struct, frozen=True, kw_only=True):
@@ -90,6 +94,8 @@ class Form(Struct, frozen=True, kw_only=True):
     token: str
     run: str
     user: str
+    resumed: Callable[[str, Json], list[bytes]]
+    """What is said once it is filled in, by the action chosen and the values."""
 
 
 class Task(Struct, frozen=True, kw_only=True):

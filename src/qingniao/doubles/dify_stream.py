@@ -13,11 +13,21 @@ from qingniao.doubles.double import Json, Said
 from qingniao.doubles.faq import made_id, tokens
 from qingniao.doubles.scenario import Script
 
-__all__ = ["DOCUMENT", "PING", "Telling", "event", "resources", "usage"]
+__all__ = [
+    "ACTIONS",
+    "DOCUMENT",
+    "PING",
+    "WORKFLOW",
+    "Telling",
+    "event",
+    "form_of",
+    "resources",
+    "usage",
+]
 
 DOCUMENT = "8dd1ad74-0b5f-4175-b735-7d98bbbb4e00"
 PING = b"event: ping\n\n"
-_WORKFLOW = "7c3e33d4-2a8b-4e5f-9b1a-d3c6e8f12345"
+WORKFLOW = "7c3e33d4-2a8b-4e5f-9b1a-d3c6e8f12345"
 _NODES = (
     ("start", "start", "开始"),
     ("search", "knowledge-retrieval", "知识检索"),
@@ -25,7 +35,10 @@ _NODES = (
 )
 _RETRACTED = "抱歉，这个问题我不能回答。"
 _THOUGHTS = ("顾客问的是店里的规则。", "资料里有这一条。")
-EXPIRES_S = 86_400
+ACTIONS = {"approve": "确认", "reject": "取消"}
+"""The buttons of a form."""
+_EXPIRES_S = 86_400
+"""How long a form may wait for somebody to fill it in."""
 
 
 def event(content: Json) -> bytes:
@@ -45,30 +58,38 @@ class Telling:
         self._task: Json = {"created_at": now, "task_id": task}
         if app.mode == "workflow":
             self._ids, self._task = {}, {"task_id": task}
-        self._message, self._run, self._query, self._inputs, self._now = (
-            message,
-            run,
-            query,
-            inputs,
-            now,
-        )
+        self._message, self._run, self._now = message, run, now
+        self._query, self._inputs = query, inputs
 
     @property
     def answer(self) -> str:
         """What is kept: with a retraction the words that replace it."""
         return _RETRACTED if "retract" in self._script else self._said.text
 
+    @property
+    def failure(self) -> Json | None:
+        """The error it ends with, if it fails while the answer is made."""
+        if "quota" in self._script:
+            return fault_body("provider_quota_exceeded")
+        for word in ("error-midway", "error"):
+            if word in self._script:
+                return fault_body(self._script.argument(word, "completion_request_error"))
+        return None
+
+    @property
+    def pauses(self) -> bool:
+        """It asks for a form, and ends there for the time being."""
+        return "form" in self._script and self._app.is_graph
+
     def events(self) -> list[bytes]:
         """Everything, up to the end or the pause."""
-        if "error" in self._script or "quota" in self._script:
-            return self._failed([])
-        said = self._words()
-        if "error-midway" in self._script:
-            return self._failed(said[: len(said) // 2])
-        events = self._opening() + said
-        if "form" in self._script and self._app.is_graph:
+        failure = self.failure
+        if failure is not None:
+            said = [] if {"error", "quota"} & self._script.names else self._words()
+            return self._failed(said[: len(said) // 2], failure)
+        if self.pauses:
             return self._opening() + self.paused()
-        events += self.closing()
+        events = [*self._opening(), *self._words(), *self.closing()]
         return self._odd(events) if "odd" in self._script else events
 
     def stopped(self) -> list[bytes]:
@@ -81,7 +102,7 @@ class Telling:
         """What follows a form: the note that it was filled in, the answer, the end."""
         filled: Json = {
             "node_id": "approval_node", "node_title": "确认", "rendered_content": "请确认",
-            "action_id": action, "action_text": action, "submitted_data": values,
+            "action_id": action, "action_text": ACTIONS[action], "submitted_data": values,
         }  # fmt: skip
         return [self._of_run("human_input_form_filled", filled), *self._words(), *self.closing()]
 
@@ -96,7 +117,7 @@ class Telling:
             return []
         start = {
             "id": self._run,
-            "workflow_id": _WORKFLOW,
+            "workflow_id": WORKFLOW,
             "inputs": self._inputs,
             "created_at": self._now,
             "reason": "initial",
@@ -201,18 +222,14 @@ class Telling:
 
     def _finished(self, status: str, outputs: Json, error: str | None = None) -> bytes:
         data: Json = {
-            "id": self._run, "workflow_id": _WORKFLOW, "status": status, "outputs": outputs,
+            "id": self._run, "workflow_id": WORKFLOW, "status": status, "outputs": outputs,
             "error": error, "elapsed_time": 0.5, "total_tokens": tokens(self.answer),
             "total_steps": len(_NODES), "created_at": self._now, "finished_at": self._now,
             "exceptions_count": 0, "files": [],
         }  # fmt: skip
         return self._of_run("workflow_finished", data)
 
-    def _failed(self, said: list[bytes]) -> list[bytes]:
-        name = self._script.argument("error-midway") or self._script.argument("error")
-        if "quota" in self._script:
-            name = "provider_quota_exceeded"
-        body = fault_body(name or "completion_request_error")
+    def _failed(self, said: list[bytes], body: Json) -> list[bytes]:
         if self._app.is_graph:
             said = [*self._opening(), *said, self._finished("failed", {}, str(body["message"]))]
             if self._app.mode == "workflow":
@@ -259,11 +276,11 @@ def form_of(run: str, now: int) -> Json:
         "node_title": "确认", "form_content": "请填写您的订单号，然后确认。",
         "inputs": [{"type": "paragraph", "output_variable_name": "order", "default": None}],
         "actions": [
-            {"id": "approve", "title": "确认", "button_style": "primary"},
-            {"id": "reject", "title": "取消", "button_style": "default"},
+            {"id": name, "title": title, "button_style": style}
+            for (name, title), style in zip(ACTIONS.items(), ("primary", "default"), strict=True)
         ],
         "display_in_ui": False, "resolved_default_values": {"order": ""},
-        "expiration_time": now + EXPIRES_S,
+        "expiration_time": now + _EXPIRES_S,
     }  # fmt: skip
 
 

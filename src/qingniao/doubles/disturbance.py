@@ -9,9 +9,9 @@ from msgspec.structs import replace
 from qingniao.doubles.messages import Reply
 from qingniao.doubles.scenario import Script
 
-__all__ = ["INSIDE", "disturbed"]
+__all__ = ["disturbed"]
 
-INSIDE: Final = "http://169.254.169.254/latest/meta-data/"
+_INSIDE: Final = "http://169.254.169.254/latest/meta-data/"
 """Where clouds keep the secrets of a machine: what a redirect inside would want to read."""
 
 _NOISE: Final = b'\x00\xff\xfe{"half": \xe9\x80 <<< \r\r \x1b[0m not json, not an event\n\n'
@@ -55,7 +55,7 @@ def _instead(script: Script) -> tuple[int, str, dict[str, str], bytes] | None:
         title = "502 Bad Gateway" if status == 502 else "Welcome"
         return status, "text/html; charset=utf-8", {}, _PAGE.format(title=title).encode()
     if "redirect" in script:
-        return 302, "text/plain", {"location": script.argument("redirect", INSIDE)}, b"moved\n"
+        return 302, "text/plain", {"location": script.argument("redirect", _INSIDE)}, b"moved\n"
     if "garbage" in script:
         return 200, "text/event-stream", {}, _NOISE * 8
     return None

@@ -8,9 +8,10 @@ answers, ids included.
 """
 
 import re
+from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from typing import ClassVar, Final, Generic, Protocol, TypeVar
+from collections.abc import Callable, Sequence
+from typing import ClassVar, Final, TypeVar
 
 import msgspec
 from msgspec import Struct
@@ -26,19 +27,23 @@ __all__ = [
     "Answer",
     "BadBody",
     "Call",
+    "Clock",
     "Double",
     "Json",
     "Refusal",
     "Said",
-    "Stopwatch",
     "json_reply",
+    "labels_of",
 ]
 
 Json = dict[str, object]
 Answer = Callable[..., Reply]
+Clock = Callable[[], float]
+"""Seconds since 1970; a test may hold it still."""
 T = TypeVar("T")
 
 _REMEMBERED: Final = 1_000
+_PLANNED: Final = 100
 _CONTROL: Final = "/double"
 _BETWEEN: Final = re.compile(r"[,，;；、|\n]")
 _LOOPS: Final = 1_000
@@ -54,40 +59,6 @@ class Refusal(Exception):
 
 class BadBody(Exception):
     """The body is not what this address takes."""
-
-
-class Kept(Generic[T]):
-    """What a platform remembers: by id, the oldest forgotten beyond a bound."""
-
-    def __init__(self, most: int = 10_000) -> None:
-        self._most = most
-        self._all: dict[str, T] = {}
-
-    def __setitem__(self, key: str, value: T) -> None:
-        self._all[key] = value
-        if len(self._all) > self._most:
-            del self._all[next(iter(self._all))]
-
-    def get(self, key: str) -> T | None:
-        """Nothing for an id that is not known, or no longer."""
-        return self._all.get(key)
-
-    def forget(self, key: str) -> None:
-        """Whether it was known or not."""
-        self._all.pop(key, None)
-
-    def names(self) -> list[str]:
-        """The ids, oldest first."""
-        return list(self._all)
-
-    def __iter__(self) -> Iterator[T]:
-        return iter(list(self._all.values()))
-
-
-class Stopwatch(Protocol):
-    """Seconds since 1970; a test may hold it still."""
-
-    def __call__(self) -> float: ...
 
 
 class Said(Struct, frozen=True, kw_only=True):
@@ -135,7 +106,7 @@ class _Plan(Struct):
     path: str
 
 
-class Double:
+class Double(ABC):
     """One platform on one port. `pace_s` is the wait between two pieces of an answer."""
 
     platform: ClassVar[str]
@@ -143,7 +114,7 @@ class Double:
     """What this platform has beyond the common ones."""
 
     def __init__(
-        self, faq: Faq, *, clock: Stopwatch, pace_s: float = 0.0, ping_s: float = 10.0
+        self, faq: Faq, *, clock: Clock, pace_s: float = 0.0, ping_s: float = 10.0
     ) -> None:
         self.faq = faq
         self.clock = clock
@@ -151,6 +122,7 @@ class Double:
         self.ping_s = ping_s
         self.exchanges: deque[Exchange] = deque(maxlen=_REMEMBERED)
         self._plans: list[_Plan] = []
+        """The first that fits holds."""
         self._made = 0
         self._server = Server(self._answered)
         self._routes = [
@@ -160,17 +132,17 @@ class Double:
 
     # For the platform
 
+    @abstractmethod
     def routes(self) -> dict[str, Answer]:
         """`METHOD /path/{name}` → a method that takes the `Call` and the names."""
-        raise NotImplementedError
 
+    @abstractmethod
     def refused(self, status: int, message: str) -> Reply:
         """A refusal in the platform's shape: 400 for a bad body, 404 and 405 for a bad address."""
-        raise NotImplementedError
 
+    @abstractmethod
     def fields(self) -> list[tuple[str, dict[str, str]]]:
         """What a person enters where: for each bot of this platform its label and its fields."""
-        raise NotImplementedError
 
     def said(
         self, call: Call, question: str, labels: Sequence[str] = (), learnt: Shelf | None = None
@@ -211,7 +183,8 @@ class Double:
     @property
     def url(self) -> str:
         """Without a path."""
-        return f"http://{self._server.host}:{self._server.port}"
+        host = self._server.host
+        return f"http://{f'[{host}]' if ':' in host else host}:{self._server.port}"
 
     async def start(self, host: str = "127.0.0.1", port: int = 0) -> None:
         """Listen; a port of 0 takes a free one. Raises `OSError`."""
@@ -224,14 +197,20 @@ class Double:
     def play(self, words: str, *, times: int = 0, path: str = "") -> None:
         """Let a script hold for the next `times` requests (0: all) whose path contains `path`.
 
-        Raises `ConfigError` for a word that this platform does not know.
+        Those for so many requests go first, in the order in which they were set; of those for all
+        the newest holds. Raises `ConfigError` for a word that this platform does not know, and when
+        too many wait.
         """
         script = parse(words)
         unknown = sorted(script.names - self.scenarios().keys())
         if unknown or not script.names:
             known = ", ".join(sorted(self.scenarios()))
             raise ConfigError(f"No scenario {', '.join(unknown) or '(none)'}. There are: {known}.")
-        self._plans.append(_Plan(script, times, path))
+        plans = [plan for plan in self._plans if times or plan.left or plan.path != path]
+        if len(plans) >= _PLANNED:
+            raise ConfigError(f"{_PLANNED} scripts are set already. Take them away first.")
+        plans.insert(sum(plan.left > 0 for plan in plans), _Plan(script, times, path))
+        self._plans = plans
 
     def play_nothing(self) -> None:
         """Be well again."""

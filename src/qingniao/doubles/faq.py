@@ -18,15 +18,16 @@ from qingniao.knowledge.grams import grams
 
 __all__ = ["Entry", "Faq", "Shelf", "made_id", "pieces", "tokens"]
 
-UNKNOWN: Final = "抱歉，我没有找到相关的资料。您可以换个说法，或者说“转人工”，由同事来帮您。"
+_UNKNOWN: Final = "抱歉，我没有找到相关的资料。您可以换个说法，或者说“转人工”，由同事来帮您。"
+_AFTER: Final = ("退货", "换货", "退款", "质量问题", "破损少件", "保修", "价保", "发票")
+_DELIVERY: Final = ("物流", "运费", "地址", "海外")
+_BEFORE: Final = (
+    "尺码", "面料洗护", "优惠券", "会员积分", "预售", "缺货", "礼品", "门店", "支付",
+)  # fmt: skip
 _LOOKS_AFTER: Final = {
-    "售后": ("退货", "换货", "退款", "质量问题", "破损少件", "保修", "价保", "发票"),
-    "物流": ("物流", "运费", "地址", "海外"),
-    "售前": ("尺码", "面料洗护", "优惠券", "会员积分", "预售", "缺货", "礼品", "门店", "支付"),
-    "after": ("退货", "换货", "退款", "质量问题", "破损少件", "保修", "价保", "发票"),
-    "deliver": ("物流", "运费", "地址", "海外"),
-    "sales": ("尺码", "面料洗护", "优惠券", "会员积分", "预售", "缺货", "礼品", "门店", "支付"),
-}
+    "售后": _AFTER, "物流": _DELIVERY, "售前": _BEFORE,
+    "after": _AFTER, "deliver": _DELIVERY, "sales": _BEFORE,
+}  # fmt: skip
 """Which categories a team with this in its name gets; the first that fits wins."""
 _MEANS: Final = {
     "转人工": "handoff", "人工": "handoff", "投诉": "anger", "问候": "greeting", "感谢": "thanks",
@@ -35,7 +36,7 @@ _MEANS: Final = {
 """Which of the sample intents a label means."""
 _UNIT: Final = re.compile(r"(小?组|部门?|团队|\s*team)$")
 _GREETING: Final = re.compile(r"(您好|你好|哈喽|嗨|在吗|hi|hello)\W*", re.I)
-SURE: Final = 0.45
+_SURE: Final = 0.45
 _PIECES: Final = re.compile(r"[A-Za-z0-9]+\s?|\s+|[^\x00-\x7f]{1,3}|.", re.S)
 _WORDS: Final = re.compile(r"[a-z0-9]+|[^\x00-\x7f]")
 
@@ -77,12 +78,12 @@ class Shelf:
             if score > best.get(entry.id, (0.0, entry))[0]:
                 best[entry.id] = (score, entry)
         ranked = sorted(best.values(), key=lambda pair: (-pair[0], pair[1].id))
-        return tuple((entry, round(score, 4)) for score, entry in ranked[:3] if score >= SURE / 2)
+        return tuple((entry, round(score, 4)) for score, entry in ranked[:3] if score >= _SURE / 2)
 
     def sources(self, text: str) -> tuple[tuple[Entry, float], ...]:
         """The same, but nothing unless the best of them is an answer."""
         found = self.search(text)
-        return found if found and found[0][1] >= SURE else ()
+        return found if found and found[0][1] >= _SURE else ()
 
 
 class Faq(Shelf):
@@ -114,7 +115,7 @@ class Faq(Shelf):
 
     def _intent(self, labels: Sequence[str], text: str, *, knows: bool) -> str:
         asked = frozenset(grams(text)) or frozenset((text.strip().lower(),))
-        best, best_score = "", SURE
+        best, best_score = "", _SURE
         for label in labels:
             for example in self._intents.get(_MEANS.get(label, label), ()):
                 score = _alike(asked, frozenset(grams(example)) or frozenset((example.lower(),)))
@@ -127,7 +128,7 @@ class Faq(Shelf):
         if _GREETING.fullmatch(text.strip()):
             return self._greeting, ()
         found = self.sources(text)
-        return (found[0][0].answer, found) if found else (UNKNOWN, ())
+        return (found[0][0].answer, found) if found else (_UNKNOWN, ())
 
 
 def _alike(one: frozenset[str], other: frozenset[str]) -> float:

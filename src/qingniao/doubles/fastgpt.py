@@ -8,22 +8,14 @@ from typing import ClassVar, Final
 
 from msgspec import Struct
 
-from qingniao.doubles.double import (
-    Answer,
-    Call,
-    Json,
-    Kept,
-    Refusal,
-    Said,
-    Stopwatch,
-    json_reply,
-    labels_of,
-)
+from qingniao.doubles.double import Answer, Call, Clock, Json, Refusal, Said, json_reply, labels_of
 from qingniao.doubles.faq import Faq, pieces
 from qingniao.doubles.fastgpt_data import ACCOUNT_KEY, COLLECTION, DATASET, FastGPTData, fine
 from qingniao.doubles.fastgpt_faults import fault
-from qingniao.doubles.fastgpt_stream import Flow, interactive_of
+from qingniao.doubles.fastgpt_stream import THOUGHTS, Flow, interactive_of
+from qingniao.doubles.kept import Kept
 from qingniao.doubles.messages import Reply
+from qingniao.doubles.openai_messages import Message
 
 __all__ = ["LABELS", "FastGPTDouble"]
 
@@ -36,21 +28,8 @@ _CLASSIFIER_KEY: Final = "fastgpt-double-classifier"
 _APPS: Final = {_CHAT_KEY: "66a1b2c3d4e5f60718293a4b", _CLASSIFIER_KEY: "66a1b2c3d4e5f60718293a4c"}
 
 
-class _Part(Struct):
-    type: str
-    text: str = ""
-
-
-class _Message(Struct):
-    role: str
-    content: str | list[_Part] | None = None
+class _Message(Message):
     dataId: str = ""
-
-    @property
-    def text(self) -> str:
-        if isinstance(self.content, list):
-            return "".join(part.text for part in self.content)
-        return self.content or ""
 
 
 class _Chat(Struct):
@@ -107,7 +86,7 @@ class FastGPTDouble(FastGPTData):
     }
 
     def __init__(
-        self, faq: Faq, *, clock: Stopwatch, pace_s: float = 0.0, ping_s: float = 10.0
+        self, faq: Faq, *, clock: Clock, pace_s: float = 0.0, ping_s: float = 10.0
     ) -> None:
         self._chats: Kept[_Remembered] = Kept()
         super().__init__(faq, clock=clock, pace_s=pace_s, ping_s=ping_s)
@@ -145,7 +124,9 @@ class FastGPTDouble(FastGPTData):
         if status == 400:
             return fault("error", message)
         # The web server in front of the interface, not the interface.
-        return Reply(status=status, content_type="text/html", events=[b"<h1>404</h1>"])
+        return Reply(
+            status=status, content_type="text/html", events=[f"<h1>{status}</h1>".encode()]
+        )
 
     def _app(self, call: Call, *, streams: bool = False) -> str:
         """The app of the key, and whatever the script refuses before the workflow begins."""
@@ -154,11 +135,7 @@ class FastGPTDouble(FastGPTData):
             raise Refusal(fault("error", text, streams=streams))
         if call.bearer not in _APPS or "unauthorized" in call.script:
             raise Refusal(fault("unAuthApiKey", streams=streams))
-        for word, name in (("quota", "insufficientQuota"), ("rate", "tooManyRequest")):
-            if word in call.script:
-                raise Refusal(fault(name, streams=streams))
-        if "error" in call.script:
-            raise Refusal(fault(call.script.argument("error", "error"), streams=streams))
+        self.refuse_as_told(call, streams=streams)
         return _APPS[call.bearer]
 
     # Chat
@@ -210,7 +187,7 @@ class FastGPTDouble(FastGPTData):
             content = [{"type": "interactive", "interactive": asked}] if body.detail else ""
         elif "reasoning" in call.script and body.detail:
             content = [
-                {"type": "reasoning", "reasoning": {"content": "先看看顾客问的是什么。"}},
+                {"type": "reasoning", "reasoning": {"content": "".join(THOUGHTS)}},
                 {"type": "text", "text": {"content": said.text}},
             ]
         detail = {"responseData": flow.responses, "newVariables": body.variables}
@@ -244,8 +221,8 @@ class FastGPTDouble(FastGPTData):
             ("AI", said.text, body.responseChatItemId),
         ):
             chat.items.append({
-                "_id": self.new_id("item").replace("-", "")[:24],
-                "dataId": name or self.new_id("item").replace("-", "")[:24], "obj": obj,
+                "_id": self.object_id("item"),
+                "dataId": name or self.object_id("item"), "obj": obj,
                 "value": [{"type": "text", "text": {"content": text}}],
             })  # fmt: skip
 

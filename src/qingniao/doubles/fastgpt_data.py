@@ -6,9 +6,11 @@ data}`; what does not exist is an error at HTTP 500.
 
 from msgspec import Struct
 
-from qingniao.doubles.double import Answer, Call, Double, Json, Kept, Refusal, Stopwatch, json_reply
+from qingniao.doubles.double import Answer, Call, Clock, Double, Json, Refusal, json_reply
 from qingniao.doubles.faq import Entry, Faq, Shelf
 from qingniao.doubles.fastgpt_faults import fault
+from qingniao.doubles.fastgpt_stream import score_of
+from qingniao.doubles.kept import Kept
 from qingniao.doubles.messages import Reply
 
 __all__ = ["ACCOUNT_KEY", "COLLECTION", "DATASET", "FastGPTData", "fine"]
@@ -88,7 +90,7 @@ class FastGPTData(Double):
     """Everything but the answers."""
 
     def __init__(
-        self, faq: Faq, *, clock: Stopwatch, pace_s: float = 0.0, ping_s: float = 10.0
+        self, faq: Faq, *, clock: Clock, pace_s: float = 0.0, ping_s: float = 10.0
     ) -> None:
         self._datasets: Kept[_Dataset] = Kept()
         self._collections: Kept[Collection] = Kept()
@@ -124,22 +126,30 @@ class FastGPTData(Double):
             f"POST {base}/searchTest": self._search,
         }
 
+    def refuse_as_told(self, call: Call, *, streams: bool = False) -> None:
+        """Whatever the script refuses, with a key of either kind."""
+        for word, name in (("quota", "insufficientQuota"), ("rate", "tooManyRequest")):
+            if word in call.script:
+                raise Refusal(fault(name, streams=streams))
+        if "error" in call.script:
+            raise Refusal(fault(call.script.argument("error", "error"), streams=streams))
+
+    def object_id(self, kind: str) -> str:
+        """The next one, as its database makes them."""
+        return self.new_id(kind).replace("-", "")[:24]
+
     def account(self, call: Call) -> None:
         """The key of an account, which is not an app's."""
         if call.bearer != ACCOUNT_KEY or "unauthorized" in call.script:
             raise Refusal(fault("unAuthApiKey"))
-        for word, name in (("quota", "insufficientQuota"), ("rate", "tooManyRequest")):
-            if word in call.script:
-                raise Refusal(fault(name))
-        if "error" in call.script:
-            raise Refusal(fault(call.script.argument("error", "error")))
+        self.refuse_as_told(call)
 
     # Datasets
 
     def _create(self, call: Call) -> Reply:
         body = call.body(_Dataset)
         self.account(call)
-        name = self.new_id("dataset").replace("-", "")[:24]
+        name = self.object_id("dataset")
         self._datasets[name] = body
         return fine(name)
 
@@ -189,7 +199,7 @@ class FastGPTData(Double):
 
     def _new_collection(self, body: _Collection) -> str:
         self._dataset_body(body.datasetId)
-        name = self.new_id("collection").replace("-", "")[:24]
+        name = self.object_id("collection")
         self._collections[name] = Collection(id=name, dataset=body.datasetId, name=body.name)
         return name
 
@@ -239,7 +249,7 @@ class FastGPTData(Double):
     # Rows
 
     def _keep(self, collection: str, row: _Row) -> None:
-        name = self.new_id("data").replace("-", "")[:24]
+        name = self.object_id("data")
         self._rows[name] = _Data(id=name, collection=collection, row=row)
         self._shelf = None
 
@@ -302,13 +312,9 @@ class FastGPTData(Double):
                 or score < body.similarity
             ):
                 continue
-            told = (
-                score
-                if "old" in call.script
-                else [{"type": "embedding", "value": score, "index": place}]
-            )
             found.append({
-                "id": entry.id, "q": entry.question, "a": entry.answer, "score": told,
+                "id": entry.id, "q": entry.question, "a": entry.answer,
+                "score": score_of(score, place, call.script),
                 "datasetId": body.datasetId, "collectionId": collection.id,
                 "sourceName": collection.name, "sourceId": collection.id, "chunkIndex": 0,
             })  # fmt: skip

@@ -11,25 +11,27 @@ from qingniao.doubles.messages import Reply
 
 __all__ = ["FAULTS", "fault", "fault_body"]
 
-FAULTS: Final[dict[str, tuple[int, str, str]]] = {
-    "unAuthorization": (403, "unAuthorization", "凭证错误"),
-    "tooManyRequest": (429, "tooManyRequest", "Too many request"),
-    "insufficientQuota": (510, "insufficientQuota", "账号余额不足"),
-    "unAuthModel": (511, "unAuthModel", "没有权限使用该模型"),
-    "unAuthFile": (513, "unAuthFile", "没有权限读取该文件"),
-    "unAuthApiKey": (514, "unAuthApiKey", "Api Key 不合法"),
-    "aiPointsNotEnough": (500_001, "aiPointsNotEnough", "AI 积分不足"),
-    "unExistDataset": (501_000, "unExistDataset", "知识库不存在"),
-    "unExistCollection": (501_001, "unExistCollection", "集合不存在"),
-    "error": (500, "error", "LLM model response empty"),
+FAULTS: Final[dict[str, tuple[int, str]]] = {
+    "unAuthorization": (403, "凭证错误"),
+    "tooManyRequest": (429, "Too many request"),
+    "insufficientQuota": (510, "账号余额不足"),
+    "unAuthModel": (511, "没有权限使用该模型"),
+    "unAuthFile": (513, "没有权限读取该文件"),
+    "unAuthApiKey": (514, "Api Key 不合法"),
+    "aiPointsNotEnough": (500_001, "AI 积分不足"),
+    "unExistDataset": (501_000, "知识库不存在"),
+    "unExistCollection": (501_001, "集合不存在"),
+    "error": (500, "LLM model response empty"),
 }
-"""Code, status text and message by name."""
+"""Code and message by status text."""
 
 
 def fault_body(name: str, message: str = "") -> Json:
     """As JSON and, for the errors that have a status text, also as the data of the event."""
-    code, status_text, text = FAULTS.get(name) or FAULTS["error"]
-    return {"code": code, "statusText": status_text, "message": message or text, "data": None}
+    if name not in FAULTS:
+        name = "error"
+    code, text = FAULTS[name]
+    return {"code": code, "statusText": name, "message": message or text, "data": None}
 
 
 def fault(name: str, message: str = "", *, streams: bool = False) -> Reply:

@@ -12,9 +12,9 @@ from qingniao.doubles.double import Json, Said
 from qingniao.doubles.fastgpt_faults import fault_body
 from qingniao.doubles.scenario import Script
 
-__all__ = ["Flow", "interactive_of"]
+__all__ = ["THOUGHTS", "Flow", "interactive_of", "score_of"]
 
-_THOUGHTS: Final = ("先看看顾客问的是什么。", "资料里有这一条。")
+THOUGHTS: Final = ("先看看顾客问的是什么。", "资料里有这一条。")
 _HIDDEN: Final = frozenset({
     "error", "flowNodeStatus", "flowResponses", "interactive", "toolCall", "toolParams",
     "toolResponse", "updateVariables", "flowNodeResponse", "workflowDuration",
@@ -64,8 +64,7 @@ class Flow:
                     "id": entry.id, "q": entry.question, "a": entry.answer, "chunkIndex": 0,
                     "datasetId": "ds-double", "collectionId": "col-double",
                     "sourceName": entry.title or entry.question, "sourceId": "src-double",
-                    "score": score if "old" in self._script
-                    else [{"type": "embedding", "value": score, "index": place}],
+                    "score": score_of(score, place, self._script),
                 }
                 for place, (entry, score) in enumerate(self._said.sources)
             ],
@@ -92,7 +91,7 @@ class Flow:
         if not self._labels:
             events.append(self._status("AI 对话"))
         if "reasoning" in self._script:
-            events += [self._answer({"reasoning_content": text}) for text in _THOUGHTS]
+            events += [self._answer({"reasoning_content": text}) for text in THOUGHTS]
         name = "fastAnswer" if self._labels else "answer"
         spoken = [self._answer({"content": piece}, name) for piece in self._said.pieces]
         if "error-midway" in self._script:
@@ -160,6 +159,11 @@ class Flow:
             *extra,
             *events[1:],
         ]
+
+
+def score_of(score: float, place: int, script: Script) -> object:
+    """How alike a row of a dataset is to the question, as its versions tell it."""
+    return score if "old" in script else [{"type": "embedding", "value": score, "index": place}]
 
 
 def interactive_of(kind: str) -> Json:

@@ -43,7 +43,11 @@ class Dialect(Struct, frozen=True, kw_only=True):
     """Chunks without usage say that they have none."""
     calls_whole: bool = False
     """A tool call comes in one piece."""
+    tells_cache: bool = False
+    """Usage says how much of the prompt was known already."""
     last_delta: _JSON = {}
+    message_extra: _JSON = {}
+    """Of an answer without `stream`."""
     choice_extra: _JSON = {}
     chunk_extra: _JSON = {}
     done_after_error: bool = False
@@ -73,6 +77,7 @@ _OPENAI: Final = Dialect(
     dimensions=1_536,
     owner="system",
     has_null_usage=True,
+    message_extra={"refusal": None},
     choice_extra={"logprobs": None},
     chunk_extra={"service_tier": "default", "system_fingerprint": "fp_0d0ub1e5"},
     headers={"openai-version": "2020-10-01", "openai-processing-ms": "12"},
@@ -130,6 +135,7 @@ _DEEPSEEK: Final = Dialect(
     thinks_in="reasoning_content",
     usage_in="last",
     has_null_usage=True,
+    tells_cache=True,
     last_delta={"content": ""},
     choice_extra={"logprobs": None},
     chunk_extra={"system_fingerprint": "fp_ds_0d0ub1e5"},

@@ -23,6 +23,8 @@ __all__ = ["NAMES", "opened"]
 NAMES: Final = ("dify", "fastgpt", "coze", *DIALECTS)
 """What can be started: three platforms, and OpenAI's interface in each dialect."""
 
+_LAST_PORT: Final = 65_535
+
 
 @contextlib.asynccontextmanager
 async def opened(
@@ -30,16 +32,19 @@ async def opened(
 ) -> AsyncIterator[dict[str, Double]]:
     """Doubles by name, listening until the block ends.
 
-    `port` is the first one's; 0 takes free ones. Raises `ConfigError` for a name that there is
-    not, `StartError` when a port is taken.
+    `port` is the first one's; 0 takes free ones. Raises `ConfigError` for a name or a port that
+    there is not, `StartError` when a port is taken.
     """
+    names = tuple(dict.fromkeys(names))
     unknown = sorted(set(names) - set(NAMES))
     if unknown:
         raise ConfigError(f"No double {', '.join(unknown)}. There are: {', '.join(NAMES)}.")
+    if port and not 0 < port <= _LAST_PORT + 1 - len(names):
+        raise ConfigError(f"No {len(names)} ports from {port} on. They are 1 to {_LAST_PORT}.")
     faq = await asyncio.to_thread(Faq)
     async with contextlib.AsyncExitStack() as stack:
         doubles: dict[str, Double] = {}
-        for number, name in enumerate(dict.fromkeys(names)):
+        for number, name in enumerate(names):
             double = _made(name, faq, pace_s)
             try:
                 await double.start(host, port + number if port else 0)

@@ -24,6 +24,14 @@ class Part(Struct, frozen=True, kw_only=True):
     kind: str
     content: bytes
 
+    @property
+    def text(self) -> str:
+        """The content as UTF-8. Raises `BadBody`."""
+        try:
+            return self.content.decode()
+        except UnicodeDecodeError as exc:
+            raise BadBody(f"{self.name} is not UTF-8") from exc
+
 
 def parts_of(call: Call) -> list[Part]:
     """Empty when the body is no form. Raises `BadBody` for a broken one."""

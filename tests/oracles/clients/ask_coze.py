@@ -5,7 +5,6 @@ import sys
 from pathlib import Path
 
 from cozepy import (
-    COZE_CN_BASE_URL,
     ChatEventType,
     Coze,
     CozeAPIError,
@@ -19,7 +18,6 @@ from cozepy import (
 )
 from cozepy.conversations.message.feedback import FeedbackType
 
-assert COZE_CN_BASE_URL
 URL, BOT, ROUTER, UNPUBLISHED, WORKFLOW, APP, KEY_ID, PEM = sys.argv[1:9]
 found: dict = {}
 coze = Coze(auth=TokenAuth("pat_double"), base_url=URL)

@@ -103,7 +103,7 @@ async def test_agents_do_not_block(dify: Dify, mode: str) -> None:
 
 @pytest.mark.parametrize("name", sorted(FAULTS))
 async def test_every_documented_error_can_be_had(dify: Dify, name: str) -> None:
-    status, code, message = FAULTS[name]
+    (status, message), code = FAULTS[name], name.partition(".")[0]
     heard = await dify.ask(f"你好 [[error:{name}]]")
     assert heard.status == status
     assert heard.json == {"status": status, "code": code, "message": message}
@@ -113,7 +113,7 @@ async def test_every_documented_error_can_be_had(dify: Dify, name: str) -> None:
 @pytest.mark.parametrize("name", sorted(FAULTS))
 async def test_errors_of_generation_come_inside_the_stream(dify: Dify, name: str) -> None:
     heard = await dify.ask(f"你好 [[error:{name}]]", response_mode="streaming")
-    status, code, message = FAULTS[name]
+    (status, message), code = FAULTS[name], name.partition(".")[0]
     if name not in GENERATION:
         assert (heard.status, heard.json["code"]) == (status, code)
         return
@@ -224,6 +224,19 @@ async def test_form_pauses_and_is_filled_in(dify: Dify, mode: str) -> None:
     assert (names[0], names[-1]) == ("human_input_form_filled", "workflow_finished")
 
 
+async def test_form_is_told_as_it_was_filled_in(dify: Dify) -> None:
+    events = await dify.stream("怎么退货？ [[form]]", "workflow")
+    run, form = events[-1]["workflow_run_id"], events[-2]["data"]
+    follow = {"mode": "workflow", "params": {"user": USER}}
+    assert (await dify.call("GET", f"/workflow/{run}/events", **follow)).events == []
+    body = {"inputs": {"order": "A12345"}, "action": "reject", "user": USER}
+    await dify.call("POST", f"/form/human_input/{form['form_token']}", body, "workflow")
+    heard = await dify.call("GET", f"/workflow/{run}/events", **follow)
+    told = heard.events[0][1]["data"]
+    assert (told["action_id"], told["action_text"]) == ("reject", form["actions"][1]["title"])
+    assert told["submitted_data"] == {"order": "A12345"}
+
+
 async def test_retraction_replaces_what_was_said(dify: Dify) -> None:
     events = await dify.stream("怎么退货？ [[retract]]")
     assert _names(events) == ["message", "message_replace", "message_end"]
@@ -278,6 +291,13 @@ async def test_upload_is_refused(dify: Dify, files: list[Any], code: str) -> Non
     assert heard.json["code"] == code
 
 
+async def test_upload_by_an_unreadable_user_is_refused(dify: Dify) -> None:
+    files = {"file": ("a.png", b"1"), "user": (None, b"\xff")}
+    heard = await dify.call("POST", "/files/upload", files=files)
+    assert heard.failure is None
+    assert heard.json["code"] == "invalid_param"
+
+
 async def test_feedback_is_given_and_taken_back(dify: Dify) -> None:
     message = (await dify.ask("怎么退货？")).json["message_id"]
     path = f"/messages/{message}/feedbacks"
@@ -330,6 +350,15 @@ async def test_run_is_told_afterwards(dify: Dify, faq) -> None:
     body = (await dify.call("GET", f"/workflows/run/{run}", mode="workflow")).json
     assert body["outputs"] == {"text": faq.by_id["s01-01"].answer}
     assert (await dify.call("GET", "/workflows/run/x", mode="workflow")).status == 404
+
+
+@pytest.mark.parametrize("mode", ["advanced-chat", "workflow"])
+@pytest.mark.parametrize("words", ["error", "quota", "error-midway:provider_not_initialize"])
+async def test_run_that_failed_is_told_so_afterwards(dify: Dify, mode: str, words: str) -> None:
+    events = await dify.stream(f"怎么退货？ [[{words}]]", mode)
+    end = next(event for event in events if event["event"] == "workflow_finished")["data"]
+    run = (await dify.call("GET", f"/workflows/run/{end['id']}", mode=mode)).json
+    assert (run["status"], run["outputs"], run["error"]) == ("failed", {}, end["error"])
 
 
 async def test_knowledge_is_searched(dify: Dify, faq) -> None:

@@ -92,7 +92,7 @@ async def test_whole_answer(fastgpt: FastGPT, faq) -> None:
 
 @pytest.mark.parametrize("name", sorted(FAULTS))
 async def test_error_is_http_500_or_an_event_at_200(fastgpt: FastGPT, name: str) -> None:
-    code, status_text, message = FAULTS[name]
+    (code, message), status_text = FAULTS[name], name
     heard = await fastgpt.ask(f"你好 [[error:{name}]]")
     assert (heard.status, heard.json["code"]) == (500, code)
     assert (heard.json["statusText"], heard.json["data"]) == (status_text, None)
@@ -246,6 +246,12 @@ async def test_app_tells_what_it_is(fastgpt: FastGPT) -> None:
 @pytest.mark.parametrize("body", [{}, {"messages": "x"}, {"messages": []}])
 async def test_bad_body_is_an_error(fastgpt: FastGPT, body: object) -> None:
     assert (await fastgpt.call("POST", "/v1/chat/completions", body, CHAT)).status == 500
+
+
+async def test_wrong_address_and_method(fastgpt: FastGPT) -> None:
+    for method, path, status in (("GET", "/v3/chat", 404), ("GET", "/v1/chat/completions", 405)):
+        heard = await fastgpt.call(method, path)
+        assert (heard.status, heard.text) == (status, f"<h1>{status}</h1>")
 
 
 async def test_many_at_once_are_told_apart(fastgpt: FastGPT, faq) -> None:

@@ -160,6 +160,26 @@ async def test_script_from_outside_holds_for_so_many(double, ask, client) -> Non
     assert [one["status"] for one in told["asked"]] == [200, 503, 503, 200]
 
 
+async def test_scripts_for_so_many_go_before_the_newest_for_all(double, ask) -> None:
+    for words, times in (
+        ("status:500", 0),
+        ("status:501", 1),
+        ("status:502", 0),
+        ("status:503", 1),
+    ):
+        double.play(words, times=times)
+    assert [(await ask()).status for _ in range(4)] == [501, 503, 502, 502]
+
+
+async def test_scripts_from_outside_are_bounded(double) -> None:
+    for _ in range(100):
+        double.play("html", times=1)
+    with pytest.raises(ConfigError, match="100 scripts"):
+        double.play("html")
+    double.play_nothing()
+    double.play("html")
+
+
 async def test_script_from_outside_can_be_taken_away(double, ask, client) -> None:
     await client.ask("PUT", f"{double.url}/double", content=b"html")
     assert (await ask()).headers["content-type"].startswith("text/html")

@@ -9,6 +9,7 @@ import sys
 import httpx
 import pytest
 
+from qingniao.cli import main
 from qingniao.doubles.street import NAMES, opened
 from qingniao.errors import ConfigError, StartError
 
@@ -39,6 +40,33 @@ async def test_unknown_name_and_taken_port_are_said() -> None:
         with pytest.raises(StartError, match=str(taken.getsockname()[1])):
             async with opened(["dify"], port=taken.getsockname()[1]):
                 pass
+
+
+async def test_address_of_ipv6_can_be_asked() -> None:
+    try:
+        with socket.socket(socket.AF_INET6) as probe:
+            probe.bind(("::1", 0))
+    except OSError as exc:
+        pytest.skip(f"This machine has no IPv6: {exc}")
+    async with (
+        opened(["dify"], host="::1") as doubles,
+        httpx.AsyncClient(trust_env=False) as http,
+    ):
+        reply = await http.get(f"{doubles['dify'].url}/double")
+    assert reply.json()["platform"] == "dify"
+
+
+@pytest.mark.parametrize("port", [-1, 65_535, 70_000])
+async def test_ports_that_there_are_not_are_said(port: int) -> None:
+    with pytest.raises(ConfigError, match=f"No 2 ports from {port} on"):
+        async with opened(["dify", "coze", "dify"], port=port):
+            pass
+
+
+@pytest.mark.parametrize("pace", ["-1", "nan", "inf"])
+def test_pace_that_is_no_wait_is_said(pace: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["doubles", f"--pace={pace}"]) == 2
+    assert "--pace must be a number" in capsys.readouterr().err
 
 
 @pytest.mark.e2e
