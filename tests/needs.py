@@ -1,14 +1,15 @@
 """What a test needs of the machine. Owns every skip of the suite.
 
 Rule: what `make test` can bring along (`tests/setup.sh`) must be there in CI, so that a test cannot
-go missing unnoticed; what only root may do is skipped where we are not root, there too.
+go missing unnoticed; what no package can give (root, IPv6, somebody else's document) is skipped
+where it is missing, there too.
 """
 
 import os
 
 import pytest
 
-__all__ = ["need", "need_root"]
+__all__ = ["may_lack", "need", "need_root"]
 
 
 def need(has_it: bool, what: str) -> None:
@@ -21,7 +22,12 @@ def need(has_it: bool, what: str) -> None:
     pytest.skip(what)
 
 
+def may_lack(has_it: bool, what: str) -> None:
+    """Skip with the sentence `what` where a thing is missing that no package can give."""
+    if not has_it:
+        pytest.skip(what)
+
+
 def need_root(what: str) -> None:
-    """Skip where we are not root: no package gives a user that right."""
-    if os.geteuid() != 0:
-        pytest.skip(f"{what} takes root.")
+    """Skip where we are not root."""
+    may_lack(os.geteuid() == 0, f"{what} takes root.")

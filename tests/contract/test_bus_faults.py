@@ -204,19 +204,23 @@ async def test_nobody_is_missed_while_everybody_is_written_again(
     redis_standalone: RedisServers, stack: AsyncExitStack
 ) -> None:
     (node,) = redis_standalone.nodes
-    relay = await stack.enter_async_context(Relay(node.port))
+    way = await stack.enter_async_context(Way(node.port))
     join = processes(redis_standalone, stack, deadline_ms=500)
     b = await join()
-    a = await stack.enter_async_context(_through(relay, b))
+    a = await stack.enter_async_context(_through(way, b))
     everybody = {f"v:{number}" for number in range(20_000)}
     for who in everybody:
         a.presence.enter(who)
     await online(b, everybody)
-    relay.hole(after_bytes=30_000)
-    a.presence._told = False  # as after any loss: all of it is written again
-    await until(lambda: a.degraded, within_s=RECOVERS_S)
+    way.hole_after(30_000)
+
+    def loses() -> bool:
+        a.presence._told = False  # as after any loss: all of it is written again by the next beat
+        return a.degraded
+
+    await until(loses, within_s=RECOVERS_S)
     assert await b.presence.online(everybody) == everybody
-    relay.heal()
+    way.mend()
 
 
 @contextlib.asynccontextmanager

@@ -12,6 +12,7 @@ from typing import Any
 import httpx
 import pytest
 from doubles_house import Client, StartDouble
+from needs import may_lack
 from oracle_house import AskClient, server
 
 from qingniao.doubles.dify import DifyDouble
@@ -32,8 +33,7 @@ WITHOUT_DOCUMENT = (
 @pytest.fixture
 def document() -> str:
     path = os.environ.get("QINGNIAO_DIFY_OPENAPI", "")
-    if not path:
-        pytest.skip(WITHOUT_DOCUMENT)
+    may_lack(bool(path), WITHOUT_DOCUMENT)
     return path
 
 

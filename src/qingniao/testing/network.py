@@ -46,6 +46,8 @@ class Manners:
     """Pieces are of 1 to so many bytes; 0: as they come."""
     cut_chance: float = 0.0
     """The connection ends here, with RST as often as with FIN."""
+    arrived: Callable[[int], None] | None = None
+    """Hears the size of each piece that has arrived, in bytes."""
 
 
 class Link:
@@ -116,6 +118,8 @@ class Link:
                     if self._chance.random() < self.manners.cut_chance:
                         raise Cut
                     await self._give(way, writer, piece)
+                    if self.manners.arrived is not None:
+                        self.manners.arrived(len(piece))
                     await asyncio.sleep(0)  # the next piece is a packet of its own
             await self._passes[way].wait()
             writer.write_eof()

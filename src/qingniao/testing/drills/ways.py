@@ -48,6 +48,15 @@ class Way(Relay):
         for link in self._links:
             link.hole()
 
+    def hole_after(self, size: int) -> None:
+        """The same, once a piece of at least `size` bytes has arrived."""
+
+        def arrived(so_many: int) -> None:
+            if so_many >= size:
+                self.hole()
+
+        self._manners.arrived = arrived
+
     def slow(self, delay_s: float) -> None:
         """Every piece waits up to so long, either way."""
         self._manners.delay_s = delay_s
@@ -56,6 +65,7 @@ class Way(Relay):
         """All is well again; what was held arrives."""
         self.state = "open"
         self._manners.delay_s = 0.0
+        self._manners.arrived = None
         self._open.set()
         for link in self._links:
             link.heal()
