@@ -16,7 +16,20 @@ from qingniao.chat.head import Head
 from qingniao.chat.intake import Summary
 from qingniao.chat.lifecycle import Status, Why
 from qingniao.errors import Busy, StorageError
-from qingniao.flow.effects import AskBot, Classify, Effect, Handoff, Moderate, Passed, Say, Search
+from qingniao.flow.effects import (
+    AskBot,
+    Classify,
+    Effect,
+    Fetch,
+    Handoff,
+    Moderate,
+    Passed,
+    Rate,
+    Remember,
+    Say,
+    Search,
+    Wait,
+)
 from qingniao.flow.engine import step
 from qingniao.flow.events import (
     Answered,
@@ -178,8 +191,12 @@ class AIWorker:
                 run.note(effect)
             case AskBot():
                 return await self._ask(run, effect)
-            case _:
+            case Moderate() | Classify() | Search():
                 return await self._sense(run, effect)
+            case Fetch() | Remember():
+                return ServiceFailed(reason=f"{type(effect).__name__} is not for this worker.")
+            case Rate() | Wait():
+                pass
         return None
 
     async def _sense(self, run: Run, request: Moderate | Classify | Search) -> Event:

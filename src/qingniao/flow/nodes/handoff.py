@@ -8,7 +8,7 @@ from msgspec import Struct
 from qingniao.chat.lifecycle import Why
 from qingniao.flow.effects import Handoff as HandoffEffect
 from qingniao.flow.effects import Say
-from qingniao.flow.graph import Texts, pick
+from qingniao.flow.graph import Texts
 from qingniao.flow.nodes.base import Act, Kind, Port, Scene, text_faults
 
 __all__ = ["Handoff", "HandoffSettings"]
@@ -34,7 +34,7 @@ class Handoff(Kind[HandoffSettings]):
         yield from text_faults(settings.text, "The text")
 
     def enter(self, settings: HandoffSettings, scene: Scene) -> Act:
-        say = Say(text=pick(settings.text, scene.locale))
+        say = Say(text=scene.say(settings.text))
         return Act(
             effects=(say, HandoffEffect(why=Why(settings.why))),
             ends=True,
