@@ -8,11 +8,11 @@ from typing import Protocol
 from qingniao.bots.base import BotService
 from qingniao.chat.head import Head
 from qingniao.chat.intake import Decision, Outcome, Summary
-from qingniao.flow.events import Classified, Found, Moderated
-from qingniao.flow.plan import Plan
+from qingniao.flow.events import Classified, Found, Moderated, VisitorSaid
+from qingniao.flow.plan import Needs, Plan
 from qingniao.protocol.frames import Entry
 
-__all__ = ["Bots", "Locales", "Log", "Plans", "PublishDelta", "Senses", "Submit"]
+__all__ = ["Bots", "Flows", "Locales", "Log", "Plans", "PublishDelta", "Senses", "Submit"]
 
 
 class Log(Protocol):
@@ -72,6 +72,24 @@ class Plans(Protocol):
 
     def __call__(self) -> Plan:
         """The published one, ready to run."""
+        ...
+
+
+class Flows(Protocol):
+    """All published flows, and the versions that conversations still wait in."""
+
+    @property
+    def needs(self) -> Needs:
+        """What has to be known before `choose` can be asked."""
+        ...
+
+    def choose(self, said: VisitorSaid) -> Plan:
+        """The flow that a message begins."""
+        ...
+
+    async def edition(self, edition: str) -> Plan | None:
+        """The plan of these versions; `None` if one is gone or cannot be read any more. May raise
+        anything."""
         ...
 
 

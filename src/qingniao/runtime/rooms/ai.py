@@ -11,12 +11,15 @@ from qingniao.chat.ports import Role
 from qingniao.knowledge.entries import Entry
 from qingniao.metrics import Reading
 from qingniao.runtime.answering import Answering
+from qingniao.runtime.flow_hands import make_hands
 from qingniao.runtime.foundation import Foundation
 from qingniao.runtime.learning import make_learning
 from qingniao.runtime.rooms.sweeping import own_sweeper
 from qingniao.storage.flows import Flows
+from qingniao.storage.timers import FlowTimers
 from qingniao.training import Built
 from qingniao.workers.senses import Mind
+from qingniao.workers.waking import Waker
 
 __all__ = ["AIRoom"]
 
@@ -41,10 +44,12 @@ class AIRoom:
             base.config, engines.database, engines.blobs, self._entries, self._learnt
         )
         self._sweeper = own_sweeper(engines, Role.AI)
+        self._waker = Waker(FlowTimers(engines.database), engines.log, bus.queue, engines.clock)
         self._answering = Answering(
             engines.log, base.pipeline, bus.fanout, bus.queue, visitors=base.visitors,
             senses=self._mind, bot=self._find_bot, parallel=base.config.ai.parallel,
             while_answering=base.config.ai.while_answering,
+            hands=make_hands(base), timers=self._waker, clock=engines.clock,
         )  # fmt: skip
 
     async def open(self) -> None:
@@ -60,6 +65,7 @@ class AIRoom:
         return [
             self._answering.dispatcher.run(),
             self._answering.keep_flow(self._flows, self._flow_released),
+            self._waker.run(),
             self._learning.run(),
             self._shelf.run(),
             self._sweeper.run(),
@@ -67,7 +73,8 @@ class AIRoom:
 
     def readings(self) -> Iterable[Reading]:
         """See `Room`."""
-        return self._answering.dispatcher.readings()
+        yield from self._answering.dispatcher.readings()
+        yield from self._waker.readings()
 
     async def drain(self, within_s: float) -> None:
         """Answer those who are being answered; the others keep their mark."""
