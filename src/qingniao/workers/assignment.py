@@ -222,14 +222,20 @@ class AssignmentWorker:
     async def _give_out(self, waiting: Sequence[Head], agents: Sequence[Agent]) -> list[Head]:
         loads = Counter(self._open.values())
         left: list[Head] = []
+        # Teams without room need no second look: nobody's load becomes less in here.
+        full: set[int] = set()
         for number, head in enumerate(waiting):
-            if choose(agents, loads, self._given) is None:
-                return [*left, *waiting[number:]]
+            if head.team in full and self._clock() - head.since < self._team_wait_ms:
+                left.append(head)
+                continue
             agent = choose_for(
                 head, agents, loads, self._given,
                 now_ms=self._clock(), team_wait_ms=self._team_wait_ms,
             )  # fmt: skip
             if agent is None:
+                if choose(agents, loads, self._given) is None:
+                    return [*left, *waiting[number:]]
+                full.add(head.team)
                 left.append(head)
                 continue
             move = Move(
