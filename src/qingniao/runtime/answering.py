@@ -25,7 +25,7 @@ from qingniao.storage.flows import Flows
 from qingniao.storage.visitors import Visitors
 from qingniao.workers.ai import AIWorker
 from qingniao.workers.dispatch import Dispatcher
-from qingniao.workers.ports import Bots, Senses
+from qingniao.workers.ports import Bots, Senses, Teams
 
 __all__ = ["Answering"]
 
@@ -47,6 +47,7 @@ class Answering:
         visitors: Visitors,
         senses: Senses,
         bot: Bots,
+        teams: Teams,
         parallel: int,
         while_answering: Literal["queue", "cancel"] = "queue",
     ) -> None:
@@ -64,6 +65,7 @@ class Answering:
             senses=senses,
             bot=bot,
             locale=self._locale_of,
+            teams=teams,
             while_answering=while_answering,
         )
         self.dispatcher = Dispatcher(Role.AI, queue, self._answer, parallel)

@@ -44,7 +44,7 @@ class AIRoom:
         self._answering = Answering(
             engines.log, base.pipeline, bus.fanout, bus.queue, visitors=base.visitors,
             senses=self._mind, bot=self._find_bot, parallel=base.config.ai.parallel,
-            while_answering=base.config.ai.while_answering,
+            teams=base.teams.all, while_answering=base.config.ai.while_answering,
         )  # fmt: skip
 
     async def open(self) -> None:
