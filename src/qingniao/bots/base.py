@@ -90,6 +90,10 @@ class Query(Struct, frozen=True, kw_only=True):
     instructions: str = ""
     """What whoever asks wants of this answer; a platform without a place for that reads it before
     the text."""
+    idle_s: float = 0.0
+    """How long a silence whoever asks will bear, in seconds; zero: as the bot's policy says."""
+    total_s: float = 0.0
+    """The same for the whole reply."""
 
     @property
     def user(self) -> str:
@@ -193,6 +197,8 @@ class Done(Struct, frozen=True, kw_only=True, tag="done"):
     """The platform's own id of this answer, for feedback on it."""
     version: str = ""
     """Which version of the bot's settings gave this answer; empty where none are kept."""
+    bot: str = ""
+    """Whose answer it is, where another bot than the one that was asked gave it."""
 
 
 ReplyEvent = Grounded | TextDelta | Retracted | Working | Done

@@ -105,7 +105,8 @@ class Answering:
 
     def _publish_delta(self, conversation: int, draft: int, offset: int, text: str) -> None:
         frame = MSGPACK.encode(Delta(conversation, draft, offset, text))
-        self._fanout.publish(Whisper(conversation, frame))
+        # A piece may be lost on its way to a slow reader; that it was taken back may not.
+        self._fanout.publish(Whisper(conversation, frame, droppable=bool(text)))
 
     def _current_plan(self) -> Plan:
         if self._plan is None:

@@ -254,6 +254,8 @@ class AIWorker:
                 name: value for name, value in run.state.variables.items() if isinstance(value, str)
             },
             remote=run.state.dialogues.get(bot.name, ""),
+            idle_s=ask.idle_s,
+            total_s=ask.deadline_s,
         )
         listener = Listener(ask, run.open_draft(), lambda: self._is_ours(run), self._timer)
         heard = await listener.hear(bot, query)

@@ -40,6 +40,11 @@ LOOK_EVERY_S: Final = 0.25
 STOP_S: Final = 1.0
 """How long a bot may take to stop."""
 
+LENIENCE: Final = 1.1
+"""A bot under a policy is told the flow's bounds and says by itself that it was too slow, so that
+its breaker learns of it and the next of its chain is asked. Whoever does not is cut off a little
+later."""
+
 Timer = Callable[[], float]
 """Monotonic seconds."""
 
@@ -95,7 +100,7 @@ class Listener:
         self, name: str, reply: AsyncGenerator[ReplyEvent]
     ) -> Answered | BotFailed | TimedOut | Taken:
         started = self._timer()
-        deadline = started + self._ask.deadline_s
+        deadline = started + self._ask.deadline_s * LENIENCE
         while True:
             event = await self._next(reply, deadline)
             if isinstance(event, TimedOut | Taken):
@@ -119,7 +124,7 @@ class Listener:
     ) -> ReplyEvent | TimedOut | Taken:
         """The next event, while watching the clock, the draft and the conversation."""
         coming = asyncio.ensure_future(anext(reply))
-        until_s = min(self._timer() + self._ask.idle_s, deadline_s)
+        until_s = min(self._timer() + self._ask.idle_s * LENIENCE, deadline_s)
         try:
             while True:
                 now_s = self._timer()
@@ -159,7 +164,7 @@ class Listener:
             return BotFailed(reason="The answer is too long to be one.", bot=name)
         return Answered(
             text=done.text,
-            bot=name,
+            bot=done.bot or name,
             confidence=self._grounded.confidence,
             cites=_cites(done.citations or self._grounded.citations),
             options=done.options,

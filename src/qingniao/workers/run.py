@@ -80,7 +80,9 @@ class Run:
             if say.partial:
                 body["partial"] = True
         elif self.draft is not None:
+            # The number too: a screen that missed the taking back is cleared by this entry.
             self.draft.take_back()
+            body["draft"] = self.asked
         self._says.append((EntryType.ANSWER, body))
 
     def note(self, passed: Passed) -> None:

@@ -19,7 +19,12 @@ from qingniao.bots.base import (
     TrainingReport,
 )
 
-__all__ = ["Wrapper"]
+__all__ = ["Wrapper", "shorter"]
+
+
+def shorter(own_s: float, asked_s: float) -> float | None:
+    """The shorter of two bounds, of which zero is none; `None` if there is none at all."""
+    return min((bound_s for bound_s in (own_s, asked_s) if bound_s > 0), default=None)
 
 
 class Wrapper:
