@@ -30,6 +30,7 @@ __all__ = [
     "Closing",
     "ConversationGone",
     "Done",
+    "FeedbackUnsupported",
     "Grounded",
     "Health",
     "InputRequired",
@@ -423,6 +424,12 @@ class ConversationGone(BotError):
 
     code = "bot_conversation_gone"
     temporary = True
+
+
+class FeedbackUnsupported(BotError):
+    """This bot's platform is not told what visitors think of its answers."""
+
+    code = "bot_feedback"
 
 
 class TrainingUnsupported(BotError):

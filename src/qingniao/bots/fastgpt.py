@@ -15,6 +15,7 @@ from msgspec import Struct
 from qingniao.bots.base import (
     BotMisconfigured,
     Capabilities,
+    FeedbackUnsupported,
     Grounded,
     Health,
     Lesson,
@@ -150,6 +151,8 @@ class FastGPTBot(PlatformBot):
     async def feedback(
         self, message: str, visitor: str, verdict: Literal["good", "bad", "none"], comment: str = ""
     ) -> None:
+        if not self._settings.app:
+            raise FeedbackUnsupported("Enter the application's id, so that ratings can be told.")
         chat, _, item = message.rpartition("/")
         body = {"appId": self._settings.app, "chatId": chat, "dataId": item}
         if verdict == "good":

@@ -259,8 +259,10 @@ class AIWorker:
         )
         listener = Listener(ask, run.open_draft(), lambda: self._is_ours(run), self._timer)
         heard = await listener.hear(bot, query)
-        if isinstance(heard, Answered) and heard.dialogue:
-            run.remember(bot.name, heard.dialogue)
+        if isinstance(heard, Answered):
+            run.name(heard.bot, listener.message)
+            if heard.dialogue:
+                run.remember(bot.name, heard.dialogue)
         if isinstance(heard, BotFailed | TimedOut):
             reason = heard.reason if isinstance(heard, BotFailed) else "timeout"
             _log.warning(

@@ -51,6 +51,7 @@ class Run:
         self._says: list[tuple[EntryType, Body]] = []
         self._trace: list[dict[str, Any]] = []
         self._why: Why | None = None
+        self._message: dict[str, str] = {}
 
     def open_draft(self) -> Draft:
         """A clean draft; its number is the `seq` of what it answers."""
@@ -63,6 +64,10 @@ class Run:
         """What the bot's platform calls this dialogue, for the next question."""
         dialogues = {**self.state.dialogues, bot: dialogue}
         self.state = structs.replace(self.state, dialogues=dialogues)
+
+    def name(self, bot: str, message: str) -> None:
+        """What its platform calls the answer that `bot` gave, for ratings of it."""
+        self._message = {"bot": bot, "id": message} if message else {}
 
     def say(self, say: Say) -> None:
         """Keep an answer for the outcome."""
@@ -130,6 +135,7 @@ class Run:
             why=self._why.value if self._why is not None else "",
             state=store(self.state),
             trace=tuple(self._trace),
+            message=self._message,
         )
 
     def _summary(self, why: Why) -> str:

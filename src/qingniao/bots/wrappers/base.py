@@ -7,10 +7,10 @@ from collections.abc import AsyncGenerator, Sequence
 from typing import Literal
 
 from qingniao.bots.base import (
-    BotError,
     BotService,
     Capabilities,
     Closing,
+    FeedbackUnsupported,
     Health,
     Lesson,
     Query,
@@ -58,7 +58,7 @@ class Wrapper:
     ) -> None:
         """See `TakesFeedback.feedback`."""
         if not isinstance(self._inner, TakesFeedback):
-            raise BotError("This bot takes no feedback.")
+            raise FeedbackUnsupported
         await self._inner.feedback(message, visitor, verdict, comment)
 
     async def close(self) -> None:

@@ -59,6 +59,7 @@ class AIRoom:
         """See `Room`."""
         return [
             self._answering.dispatcher.run(),
+            self._answering.ratings.run(),
             self._answering.keep_flow(self._flows, self._flow_released),
             self._learning.run(),
             self._shelf.run(),
@@ -67,7 +68,8 @@ class AIRoom:
 
     def readings(self) -> Iterable[Reading]:
         """See `Room`."""
-        return self._answering.dispatcher.readings()
+        yield from self._answering.dispatcher.readings()
+        yield from self._answering.ratings.readings()
 
     async def drain(self, within_s: float) -> None:
         """Answer those who are being answered; the others keep their mark."""
