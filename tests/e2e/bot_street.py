@@ -71,6 +71,7 @@ class Onlooker:
 
     def __init__(self, url: str, token: str, conversation: int) -> None:
         self.conversation = conversation
+        self.token = token
         self.client = Client(url, token=token, on_frame=self._hear)
         self.drafts: dict[int, str] = {}
         self.entries: list[Entry] = []

@@ -60,10 +60,12 @@ class Turn(Struct, frozen=True, kw_only=True):
 
 
 class Attachment(Struct, frozen=True, kw_only=True):
-    """A file that came with the question. Bots without `Capabilities.reads_files` ignore it.
+    """A file that came with the question. Bots without `Capabilities.reads_files` get its name as
+    words instead.
 
     `url` must be reachable by the platform; where `content` is given it is uploaded instead, if the
-    platform takes uploads.
+    platform takes uploads. With neither it is too large, or could not be read: only the name is
+    known.
     """
 
     name: str

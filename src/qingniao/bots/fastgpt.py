@@ -29,6 +29,7 @@ from qingniao.bots.fastgpt_dataset import Dataset, FoundRow
 from qingniao.bots.fastgpt_faults import Complaint, read_fault
 from qingniao.bots.fastgpt_reply import FastGPTReply
 from qingniao.bots.fields import as_dict, as_text
+from qingniao.bots.files import in_words
 from qingniao.bots.http import Endpoint, EventStream, bearer
 from qingniao.bots.platform import PlatformBot
 from qingniao.outgoing.client import Outgoing
@@ -182,7 +183,9 @@ def _dialogue(query: Query) -> str:
 
 
 def _content(query: Query) -> str | list[dict[str, Any]]:
+    # It fetches what it is to look at and takes no uploads here.
     files = [file for file in query.files if file.url]
+    query = in_words(query, [file for file in query.files if not file.url])
     if not files:
         return query.whole
     parts: list[dict[str, Any]] = [{"type": "text", "text": query.whole}]

@@ -24,6 +24,7 @@ from qingniao.protocol.frames import Delta
 from qingniao.storage.flows import Flows
 from qingniao.storage.visitors import Visitors
 from qingniao.workers.ai import AIWorker
+from qingniao.workers.attachments import Attachments
 from qingniao.workers.dispatch import Dispatcher
 from qingniao.workers.ports import Bots, Senses
 from qingniao.workers.ratings import Ratings
@@ -48,6 +49,7 @@ class Answering:
         visitors: Visitors,
         senses: Senses,
         bot: Bots,
+        attachments: Attachments,
         parallel: int,
         while_answering: Literal["queue", "cancel"] = "queue",
     ) -> None:
@@ -65,6 +67,7 @@ class Answering:
             senses=senses,
             bot=bot,
             locale=self._locale_of,
+            attachments=attachments,
             while_answering=while_answering,
         )
         self.ratings = Ratings(log, self._submit, bot)

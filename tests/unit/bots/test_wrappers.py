@@ -9,6 +9,7 @@ from scripted_bots import Scripted
 
 from qingniao.bots.base import (
     Action,
+    Attachment,
     BotBusy,
     BotError,
     BotMisconfigured,
@@ -272,6 +273,18 @@ async def test_wrappers_refuse_nonsense_at_once() -> None:
     ):  # fmt: skip
         with pytest.raises(ValueError, match=r"must|needs"):
             make()
+
+
+async def test_files_are_words_for_bots_that_see_none() -> None:
+    inner = Scripted(*WHOLE)
+    bot = guarded(inner, Policy(), MemoryLedger())
+    files = (Attachment(name="票.png", media_type="image/png", content=b"png"),)
+    await ask(bot, "这个呢", files=files)
+    await ask(bot, "", files=files, locale="en")
+    assert [one.text for one in inner.asked] == [
+        "这个呢\n（访客发来文件：票.png）", "(The visitor sent a file: 票.png)",
+    ]  # fmt: skip
+    assert all(one.files == () for one in inner.asked)
 
 
 async def test_all_of_them_pass_everything_on() -> None:

@@ -44,8 +44,8 @@ class Fallback(Wrapper):
 
     @property
     def capabilities(self) -> Capabilities:
-        """Of the first; only what all of them do is promised, and one that leaves the house is
-        enough to say so."""
+        """Of the first; only what all of them do is promised, and one that leaves the house or
+        looks at files is enough to say so."""
         all_of_them = [bot.capabilities for bot in self._bots]
         first = all_of_them[0]
         return structs.replace(
@@ -53,6 +53,7 @@ class Fallback(Wrapper):
             cites=all(c.cites for c in all_of_them),
             measures_confidence=all(c.measures_confidence for c in all_of_them),
             leaves_house=any(c.leaves_house for c in all_of_them),
+            reads_files=any(c.reads_files for c in all_of_them),
         )
 
     async def reply(self, query: Query) -> AsyncGenerator[ReplyEvent]:

@@ -14,8 +14,10 @@ from qingniao.runtime.answering import Answering
 from qingniao.runtime.foundation import Foundation
 from qingniao.runtime.learning import make_learning
 from qingniao.runtime.rooms.sweeping import own_sweeper
+from qingniao.storage.files import Files
 from qingniao.storage.flows import Flows
 from qingniao.training import Built
+from qingniao.workers.attachments import Attachments
 from qingniao.workers.senses import Mind
 
 __all__ = ["AIRoom"]
@@ -45,6 +47,9 @@ class AIRoom:
             engines.log, base.pipeline, bus.fanout, bus.queue, visitors=base.visitors,
             senses=self._mind, bot=self._find_bot, parallel=base.config.ai.parallel,
             while_answering=base.config.ai.while_answering,
+            attachments=Attachments(
+                Files(engines.database), engines.blobs, public_url=base.config.public_url
+            ),
         )  # fmt: skip
 
     async def open(self) -> None:
