@@ -53,7 +53,8 @@ class FastGPTSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     dataset: str = ""
     """The dataset's id, for searching it."""
     collection: str = ""
-    """The collection that lessons are pushed into; empty: this bot cannot be trained from here."""
+    """The collection for lessons and nothing else: a training deletes what is none. Empty: this bot
+    cannot be trained from here."""
     connect_s: float = 5.0
     idle_s: float = 90.0
 
@@ -124,11 +125,10 @@ class FastGPTBot(PlatformBot):
         yield reply.writing.done()
 
     async def train(self, lessons: Sequence[Lesson]) -> TrainingReport:
-        """Push the lessons into the collection. FastGPT adds and leaves out what it has already;
-        what was pushed before and is no lesson any more has to be deleted there."""
+        """Make the collection hold these lessons and nothing else."""
         if self._dataset is None or not self.capabilities.trains:
             raise TrainingUnsupported("No collection is set: enter one and the account's key.")
-        return await self._dataset.push(lessons)
+        return await self._dataset.replace(lessons)
 
     async def search(self, text: str) -> list[FoundRow]:
         """What the dataset holds on `text`, best first. Raises `BotError`."""
