@@ -3,9 +3,11 @@ gets the next bot's whole answer or a person, none waits for ever, none is left 
 answer."""
 
 import asyncio
+import re
 import signal
 from typing import Any
 
+import httpx
 import pytest
 from bot_street import (
     Onlooker,
@@ -48,6 +50,12 @@ async def is_asked(server: Any, provider: Provider) -> None:
     raise AssertionError("the bot was never asked")
 
 
+async def scraped(url: str) -> str:
+    """The server's metrics."""
+    async with httpx.AsyncClient(trust_env=False) as http:
+        return (await http.get(f"{url}/metrics")).text
+
+
 async def all_reading(server: Any) -> list[Onlooker]:
     """All of them have asked and see the beginning of an answer."""
     visitors = await Onlooker.come(server, VISITORS)
@@ -85,6 +93,12 @@ async def test_killed_in_the_middle_of_200_conversations(
         else:
             assert answer["text"] == SORRY
             assert "bot" not in answer
+    text = await scraped(server.url)
+    assert 'qingniao_bot_replies{bot="shop"} 0.0' in text
+    assert 'qingniao_bot_failures_total{bot="shop",code="bot_truncated"}' in text
+    if then:
+        count = re.search(r'^qingniao_bot_answers_total{bot="local"} (.*)$', text, re.M)
+        assert count is not None and float(count[1]) >= VISITORS
     some = [visitor.conversation for visitor in visitors[::40]]
     for entries in (await agents_view(api, some, 3 if then else 5)).values():
         (step,) = steps_of(entries)

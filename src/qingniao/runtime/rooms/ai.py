@@ -37,6 +37,7 @@ class AIRoom:
         self._flow_released = asyncio.Event()
         self._mind = Mind()
         self._bot: LocalBot | None = None
+        self._own: dict[str, BotService] = {}
         self._shelf = base.shelf
         self._default = base.config.ai.bot
         self._learning = make_learning(
@@ -75,6 +76,7 @@ class AIRoom:
         """See `Room`."""
         yield from self._answering.dispatcher.readings()
         yield from self._answering.ratings.readings()
+        yield from self._shelf.figures.readings()
 
     async def drain(self, within_s: float) -> None:
         """Answer those who are being answered; the others keep their mark."""
@@ -94,9 +96,8 @@ class AIRoom:
     def _find_bot(self, bot: str) -> BotService:
         bot = bot or self._default
         if self._bot is not None and bot in ("", self._bot.name):
-            return self._bot
-        own = {self._bot.name: self._bot} if self._bot is not None else {}
-        found = self._shelf.answering(bot, own)
+            return self._own[self._bot.name]
+        found = self._shelf.answering(bot, self._own)
         if found is None:
             raise BotMisconfigured(f"There is no bot called {bot}.")
         return found
@@ -105,6 +106,7 @@ class AIRoom:
         self._mind.use(learnt)
         if self._bot is None:
             self._bot = LocalBot(learnt.retriever)
+            self._own[self._bot.name] = self._shelf.figures.measured(self._bot)
         else:
             self._bot.use(learnt.retriever)
 
