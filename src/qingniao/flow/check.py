@@ -61,7 +61,7 @@ class Known(Struct, frozen=True, kw_only=True):
 
     bots: Collection[str] | None = None
     flows: Mapping[str, Flow] = {}
-    teams: Collection[str] | None = None
+    teams: Collection[int] | None = None
     knowledge: Collection[str] | None = None
     secrets: Collection[str] | None = None
 
@@ -70,7 +70,6 @@ class Known(Struct, frozen=True, kw_only=True):
         return {
             "bot": self.bots,
             "flow": self.flows,
-            "team": self.teams,
             "knowledge": self.knowledge,
             "secret": self.secrets,
         }.get(what)
@@ -90,6 +89,8 @@ def check(flow: Flow, known: Known | None = None) -> list[Problem]:
     if too_large:
         return too_large
     placed, problems = _read(flow)
+    if known.teams is not None:
+        problems += _strangers(placed, known.teams)
     problems += _whole(flow)
     problems += _edges(flow, placed)
     problems += _unconnected(flow.edges, placed)
@@ -178,6 +179,17 @@ def _of_fault(text: str, node: str, code: str = "settings") -> Problem:
     return Problem(code=code, text=text, node=node, mend="Change the setting.")
 
 
+def _strangers(placed: dict[str, Placed], teams: Collection[int]) -> Iterator[Problem]:
+    for node, here in placed.items():
+        if any(team not in teams for team in here.kind.teams(here.settings)):
+            yield Problem(
+                code="unknown_team",
+                text="The team that is to be asked here does not exist any more.",
+                node=node,
+                mend="Choose another team.",
+            )
+
+
 def _whole(flow: Flow) -> Iterator[Problem]:
     starts = [node.id for node in flow.nodes if node.kind == START]
     if not starts:
@@ -242,7 +254,7 @@ def _unconnected(edges: Iterable[Edge], placed: dict[str, Placed]) -> Iterator[P
     drawn = {(edge.source, edge.port) for edge in edges if edge.target in placed}
     for node, here in placed.items():
         for port in ways_out(here):
-            if (node, port.name) in drawn or port.otherwise or port.rescued:
+            if (node, port.name) in drawn or port.otherwise or port.calls:
                 continue
             fails = port.name == FAILED
             yield Problem(

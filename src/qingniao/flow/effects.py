@@ -1,9 +1,9 @@
 """What a flow wants done. Owns the effects; refuses to do anything.
 
-Two sorts: *requests* (`Moderate`, `Classify`, `Search`, `Fetch`, `Remember`, `AskBot`) are answered
-by an event, and at most one of them ends a step's effects; *acts* (`Say`, `Rate`, `Wait`,
-`Handoff`, `Passed`) are not answered. Rule: a worker carries effects out in order and adds none of
-its own.
+Two sorts: *requests* (`Moderate`, `Classify`, `Search`, `Fetch`, `Remember`, `AskBot`,
+`ChooseTeam`) are answered by an event, and at most one of them ends a step's effects; *acts*
+(`Say`, `Rate`, `Wait`, `Handoff`, `Passed`) are not answered. Rule: a worker carries effects out in
+order and adds none of its own.
 """
 
 from msgspec import Struct
@@ -15,6 +15,7 @@ from qingniao.flow.state import Value
 __all__ = [
     "AskBot",
     "Card",
+    "ChooseTeam",
     "Classify",
     "Effect",
     "Fetch",
@@ -113,6 +114,17 @@ class Card(Struct, frozen=True, kw_only=True, omit_defaults=True):
     options: tuple[str, ...] = ()
 
 
+class ChooseTeam(_Effect, frozen=True, tag="choose_team"):
+    """Have a bot say which team it is for. Answered by `TeamChosen`, `BotFailed` or `TimedOut`.
+
+    The choices are the teams there are; `explains` as in `Classify`.
+    """
+
+    text: str
+    judge: str
+    explains: bool = True
+
+
 class Say(_Effect, frozen=True, tag="say"):
     """Tell the visitor. `bot` is set when a bot wrote it; `options` are offered as buttons. With
     `cards`, `text` says the same for those who cannot see them."""
@@ -142,9 +154,14 @@ class Wait(_Effect, frozen=True, tag="wait"):
 
 
 class Handoff(_Effect, frozen=True, tag="handoff"):
-    """Call a person, and say why. Nothing follows it."""
+    """Call a person, and say why. Nothing follows it.
+
+    Somebody of `team` is asked first; 0: anybody. `reason`: why, in a bot's own words.
+    """
 
     why: Why
+    team: int = 0
+    reason: str = ""
 
 
 class Passed(_Effect, frozen=True, tag="passed"):
@@ -159,5 +176,5 @@ class Passed(_Effect, frozen=True, tag="passed"):
     note: dict[str, Value] = {}
 
 
-Request = Moderate | Classify | Search | Fetch | Remember | AskBot
+Request = Moderate | Classify | Search | Fetch | Remember | AskBot | ChooseTeam
 Effect = Request | Say | Rate | Wait | Handoff | Passed

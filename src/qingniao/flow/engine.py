@@ -23,10 +23,11 @@ from qingniao.flow.events import (
     Moderated,
     Remembered,
     ServiceFailed,
+    TeamChosen,
     TimedOut,
     VisitorSaid,
 )
-from qingniao.flow.nodes.base import FAILED, Act, Scene
+from qingniao.flow.nodes.base import CALLED, FAILED, TEAM, Act, Scene
 from qingniao.flow.plan import Placed, Plan
 from qingniao.flow.state import FlowState, fits
 
@@ -54,6 +55,7 @@ _TAGS: Final[dict[type, str]] = {
     Fetched: "fetched",
     Remembered: "remembered",
     Answered: "answered",
+    TeamChosen: "team_chosen",
 }
 _FAILURES: Final = (BotFailed, ServiceFailed, TimedOut)
 
@@ -79,6 +81,20 @@ def rescue(plan: Plan, state: FlowState) -> tuple[FlowState, tuple[Effect, ...]]
     sorry = Say(text=_scene(state).say(plan.flow.fallback))
     rested = structs.replace(_rested(state), counters={})
     return rested, (sorry, Handoff(why=Why.BOT_FAILED))
+
+
+def _call(plan: Plan, state: FlowState, why: Why) -> tuple[FlowState, tuple[Effect, ...]]:
+    """Call a person where nothing is drawn, and tell the visitor if nobody has."""
+    team = state.facts.get(TEAM)
+    reason = state.facts.get(CALLED)
+    handoff = Handoff(
+        why=why,
+        team=team if isinstance(team, int) else 0,
+        reason=reason if isinstance(reason, str) else "",
+    )
+    rested = structs.replace(_rested(state), counters={})
+    told = () if state.spoke else (Say(text=_scene(state).say(plan.flow.fallback)),)
+    return rested, (*told, handoff)
 
 
 def _heard(plan: Plan, state: FlowState, said: VisitorSaid) -> tuple[FlowState, tuple[Effect, ...]]:
@@ -149,7 +165,11 @@ def _walk(
             act = Act(port=FAILED, note={"reason": "There is too much to remember."})
             continue
         following = None if act.ends else plan.next(placed, act.port)
-        if following is None and state.spoke and act.port != FAILED:
+        fails = act.port == FAILED
+        if following is None and not (act.ends or fails) and (why := plan.calls(placed, act.port)):
+            state, called = _call(plan, state, why)
+            return state, (*effects, *called)
+        if following is None and state.spoke and not fails:
             return _over(plan, state, effects)
         if following is None or state.steps >= MAX_STEPS or says >= MAX_SAYS:
             state, called = rescue(plan, state)

@@ -11,6 +11,7 @@ from typing import Any, Final
 import msgspec
 from msgspec import Struct
 
+from qingniao.chat.lifecycle import Why
 from qingniao.errors import QingniaoError
 from qingniao.flow.graph import Flow, Node
 from qingniao.flow.nodes import KINDS
@@ -79,13 +80,18 @@ class Plan(Struct, frozen=True, eq=False):
                     target = self.ways.get((placed.id, declared.otherwise))
         return self.nodes.get(target) if target is not None else None
 
+    def calls(self, placed: Placed, port: str) -> Why | None:
+        """Why a person is called at `port` when nothing is drawn there; `None`: none is."""
+        ports = placed.kind.ports(placed.settings)
+        return next((declared.calls for declared in ports if declared.name == port), None)
+
 
 def ways_out(placed: Placed) -> tuple[Port, ...]:
     """The node's ports, and the one that every node with a way out has."""
     ports = placed.kind.ports(placed.settings)
     if not ports or any(port.name == FAILED for port in ports):
         return ports
-    return (*ports, Port(FAILED, rescued=True))
+    return (*ports, Port(FAILED, calls=Why.BOT_FAILED))
 
 
 def place(node: Node) -> Placed:

@@ -8,7 +8,7 @@ import asyncio
 from typing import Literal
 
 from qingniao.bus.base import Fanout, Whisper, WorkQueue
-from qingniao.chat.intake import Decision, Outcome, Summary
+from qingniao.chat.intake import Decision, Outcome, Reported, Summary
 from qingniao.chat.ports import MessageLog, Role
 from qingniao.clock import Clock, wall_ms
 from qingniao.pipeline.pipeline import Pipeline
@@ -18,9 +18,11 @@ from qingniao.runtime.flows import FlowShelf
 from qingniao.storage.flows import Flows
 from qingniao.storage.visitors import Visitors
 from qingniao.workers.ai import AIWorker
+from qingniao.workers.attachments import Attachments
 from qingniao.workers.dispatch import Dispatcher
 from qingniao.workers.hands import Hands
-from qingniao.workers.ports import Bots, Senses
+from qingniao.workers.ports import Bots, Senses, Teams
+from qingniao.workers.ratings import Ratings
 from qingniao.workers.waking import Timers
 
 __all__ = ["Answering"]
@@ -39,6 +41,8 @@ class Answering:
         visitors: Visitors,
         senses: Senses,
         bot: Bots,
+        teams: Teams,
+        attachments: Attachments,
         hands: Hands | None = None,
         timers: Timers | None = None,
         clock: Clock = wall_ms,
@@ -62,8 +66,11 @@ class Answering:
             senses=senses,
             bot=bot,
             locale=self._locale_of,
+            teams=teams,
+            attachments=attachments,
             while_answering=while_answering,
         )
+        self.ratings = Ratings(log, self._submit, bot)
         self.dispatcher = Dispatcher(Role.AI, queue, self._answer, parallel)
 
     async def load_flow(self, flows: Flows) -> None:
@@ -78,17 +85,22 @@ class Answering:
     async def _answer(self, conversation: int) -> bool:
         await self._worker.handle(conversation)
         head = await self._log.head(conversation)
-        owes = head is not None and head.owes_bot
-        if not owes and head is not None:
+        if head is None:
+            return False
+        if head.rated:
+            # Beside the conversation, which goes on; the mark stays until they are told.
+            self.ratings.begin(head)
+        elif not head.owes_bot:
             await self._log.clear(Role.AI, [(conversation, head.last)])
-        return owes
+        return head.owes_answer or head.owes_summary
 
-    async def _submit(self, intent: Outcome | Summary) -> Decision:
+    async def _submit(self, intent: Outcome | Reported | Summary) -> Decision:
         return await self._pipeline.submit(intent)
 
     def _publish_delta(self, conversation: int, draft: int, offset: int, text: str) -> None:
         frame = MSGPACK.encode(Delta(conversation, draft, offset, text))
-        self._fanout.publish(Whisper(conversation, frame))
+        # A piece may be lost on its way to a slow reader; that it was taken back may not.
+        self._fanout.publish(Whisper(conversation, frame, droppable=bool(text)))
 
     async def _locale_of(self, visitor: str) -> str:
         found = await self._visitors.get(visitor)

@@ -24,6 +24,7 @@ from qingniao.bots.base import (
 )
 from qingniao.bots.kinds import make, origin_of, place_of
 from qingniao.bots.wrappers.base import Wrapper
+from qingniao.bots.wrappers.measured import Figures
 from qingniao.bots.wrappers.stack import Policy, chain, guarded
 from qingniao.errors import StorageError
 from qingniao.log import get_logger
@@ -78,6 +79,7 @@ class Shelf:
         self._sealer = sealer
         self._outgoing = outgoing
         self._ledger = ledger
+        self.figures = Figures()
         self._stands: dict[str, _Stands] = {}
         self._released = asyncio.Event()
         self._letting_go: set[asyncio.Task[None]] = set()
@@ -172,7 +174,8 @@ class Shelf:
         try:
             policy = msgspec.convert(row.policy, Policy)
             bot = Versioned(self._opened(row, sealed), row.version)
-            return _Stands(row, sealed, guarded(bot, policy, self._ledger), policy)
+            held = guarded(bot, policy, self._ledger)
+            return _Stands(row, sealed, self.figures.measured(held), policy)
         except (BotError, ValueError) as exc:  # msgspec's is one too
             _log.warning("bot_not_made", bot=row.id, version=row.version, reason=str(exc))
             return _Stands(row, sealed, None, policy, str(exc))

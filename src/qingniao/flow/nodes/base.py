@@ -11,6 +11,7 @@ from typing import Any, ClassVar, Final, Generic, TypeVar
 
 from msgspec import Struct
 
+from qingniao.chat.lifecycle import Why
 from qingniao.flow.effects import Effect
 from qingniao.flow.events import About, Event
 from qingniao.flow.graph import DEFAULT_LOCALE, Texts, pick
@@ -18,8 +19,10 @@ from qingniao.flow.state import Value
 from qingniao.flow.templates import names, render, template_faults
 
 __all__ = [
+    "CALLED",
     "FAILED",
     "MAX_TEXT_CHARS",
+    "TEAM",
     "Act",
     "Fault",
     "Kind",
@@ -39,8 +42,8 @@ FAILED: Final = "failed"
 _REFERENCES: Final = {
     "bot": "bot",
     "judge": "bot",
+    "router": "bot",
     "flow": "flow",
-    "team": "team",
     "knowledge": "knowledge",
 }
 """Settings of these names hold the id of something that is made elsewhere; empty: the usual one."""
@@ -65,20 +68,27 @@ class Fault(str):
         return fault
 
 
+CALLED: Final = "called"
+"""The fact that a bot has asked for a person: why, in its words, which may be none."""
+
+TEAM: Final = "team"
+"""The fact that names the team, by its number, to which this question is to go."""
+
+
 class Port(Struct, frozen=True):
     """A way out of a node. An `otherwise` names the port that is taken when nothing is drawn here.
 
     `speaks`: who leaves here has told the visitor something. `waits`: the visitor wrote in between.
-    `wakes`: taken when a time is up that the node waited for. `rescued`: nothing has to be drawn
-    here, a person is called.
+    `calls`: when nothing is drawn here, a person is called, for this reason. `wakes`: taken when a
+    time is up that the node waited for.
     """
 
     name: str
     otherwise: str = ""
     speaks: bool = False
     waits: bool = False
+    calls: Why | None = None
     wakes: bool = False
-    rescued: bool = False
 
 
 class Scene(Struct, frozen=True, kw_only=True):
@@ -173,6 +183,10 @@ class Kind(ABC, Generic[S]):
             name = getattr(settings, field, "")
             if isinstance(name, str) and name:
                 yield what, name
+
+    def teams(self, settings: S) -> tuple[int, ...]:
+        """The teams that the settings name; a flow that names one that is gone has a problem."""
+        return ()
 
     @abstractmethod
     def enter(self, settings: S, scene: Scene) -> Act:

@@ -7,6 +7,7 @@ from typing import Final
 
 from msgspec import Struct
 
+from qingniao.chat.lifecycle import Why
 from qingniao.flow.nodes.base import FAILED, Act, Fault, Kind, NoSettings, Port, Scene
 
 __all__ = [
@@ -37,7 +38,7 @@ class Subflow(Kind[SubflowSettings]):
     settings = SubflowSettings
 
     def ports(self, settings: SubflowSettings) -> tuple[Port, ...]:
-        return (Port(DONE), Port(FAILED, rescued=True))
+        return (Port(DONE), Port(FAILED, calls=Why.BOT_FAILED))
 
     def faults(self, settings: SubflowSettings) -> Iterator[str]:
         if not settings.flow:
@@ -56,7 +57,7 @@ class _Calling(Subflow):
     """The same node in a plan where the flow that it calls is there."""
 
     def ports(self, settings: SubflowSettings) -> tuple[Port, ...]:
-        return (Port(ENTER), Port(FAILED, rescued=True))
+        return (Port(ENTER), Port(FAILED, calls=Why.BOT_FAILED))
 
     def enter(self, settings: SubflowSettings, scene: Scene) -> Act:
         return Act(port=ENTER, note={"flow": settings.flow})

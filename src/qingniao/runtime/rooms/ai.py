@@ -15,9 +15,11 @@ from qingniao.runtime.flow_hands import make_hands
 from qingniao.runtime.foundation import Foundation
 from qingniao.runtime.learning import make_learning
 from qingniao.runtime.rooms.sweeping import own_sweeper
+from qingniao.storage.files import Files
 from qingniao.storage.flows import Flows
 from qingniao.storage.timers import FlowTimers
 from qingniao.training import Built
+from qingniao.workers.attachments import Attachments
 from qingniao.workers.senses import Mind
 from qingniao.workers.waking import Waker
 
@@ -38,6 +40,7 @@ class AIRoom:
         self._flow_released = asyncio.Event()
         self._mind = Mind()
         self._bot: LocalBot | None = None
+        self._own: dict[str, BotService] = {}
         self._shelf = base.shelf
         self._default = base.config.ai.bot
         self._learning = make_learning(
@@ -48,7 +51,10 @@ class AIRoom:
         self._answering = Answering(
             engines.log, base.pipeline, bus.fanout, bus.queue, visitors=base.visitors,
             senses=self._mind, bot=self._find_bot, parallel=base.config.ai.parallel,
-            while_answering=base.config.ai.while_answering,
+            teams=base.teams.all, while_answering=base.config.ai.while_answering,
+            attachments=Attachments(
+                Files(engines.database), engines.blobs, public_url=base.config.public_url
+            ),
             hands=make_hands(base), timers=self._waker, clock=engines.clock,
         )  # fmt: skip
 
@@ -64,6 +70,7 @@ class AIRoom:
         """See `Room`."""
         return [
             self._answering.dispatcher.run(),
+            self._answering.ratings.run(),
             self._answering.keep_flow(self._flows, self._flow_released),
             self._waker.run(),
             self._learning.run(),
@@ -75,6 +82,8 @@ class AIRoom:
         """See `Room`."""
         yield from self._answering.dispatcher.readings()
         yield from self._waker.readings()
+        yield from self._answering.ratings.readings()
+        yield from self._shelf.figures.readings()
 
     async def drain(self, within_s: float) -> None:
         """Answer those who are being answered; the others keep their mark."""
@@ -94,9 +103,8 @@ class AIRoom:
     def _find_bot(self, bot: str) -> BotService:
         bot = bot or self._default
         if self._bot is not None and bot in ("", self._bot.name):
-            return self._bot
-        own = {self._bot.name: self._bot} if self._bot is not None else {}
-        found = self._shelf.answering(bot, own)
+            return self._own[self._bot.name]
+        found = self._shelf.answering(bot, self._own)
         if found is None:
             raise BotMisconfigured(f"There is no bot called {bot}.")
         return found
@@ -105,6 +113,7 @@ class AIRoom:
         self._mind.use(learnt)
         if self._bot is None:
             self._bot = LocalBot(learnt.retriever)
+            self._own[self._bot.name] = self._shelf.figures.measured(self._bot)
         else:
             self._bot.use(learnt.retriever)
 

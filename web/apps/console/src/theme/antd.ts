@@ -37,7 +37,12 @@ const COMPONENTS: NonNullable<ThemeConfig['components']> = {
 const LIGHT: ThemeConfig = {
   components: COMPONENTS,
   algorithm: theme.defaultAlgorithm,
-  token: themeOf(light, { colorTextPlaceholder: '#667780', colorBorder: '#d3dce0' }),
+  token: themeOf(light, {
+    colorTextPlaceholder: '#667780',
+    colorBorder: '#d3dce0',
+    // The algorithm's own is lighter, and white words on it are too pale.
+    colorPrimaryHover: light.brandText,
+  }),
 };
 
 const DARK: ThemeConfig = {
