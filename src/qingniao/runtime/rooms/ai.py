@@ -34,7 +34,9 @@ class AIRoom:
         self._knowledge = base.knowledge
         self._flow_released = asyncio.Event()
         self._mind = Mind()
+        self._base = base
         self._bot: LocalBot | None = None
+        self._watched: BotService | None = None
         self._shelf = base.shelf
         self._default = base.config.ai.bot
         self._learning = make_learning(
@@ -62,6 +64,7 @@ class AIRoom:
             self._answering.keep_flow(self._flows, self._flow_released),
             self._learning.run(),
             self._shelf.run(),
+            self._base.bot_watch.run(),
             self._sweeper.run(),
         ]
 
@@ -72,6 +75,7 @@ class AIRoom:
     async def drain(self, within_s: float) -> None:
         """Answer those who are being answered; the others keep their mark."""
         await self._answering.dispatcher.drain(within_s)
+        await self._base.bot_watch.flush()
 
     def _hear(self, item: Published) -> None:
         """A hint that there is something new, or that one may have been lost."""
@@ -85,10 +89,10 @@ class AIRoom:
             self._flow_released.set()
 
     def _find_bot(self, bot: str) -> BotService:
-        bot = bot or self._default
-        if self._bot is not None and bot in ("", self._bot.name):
-            return self._bot
-        own = {self._bot.name: self._bot} if self._bot is not None else {}
+        bot = bot or self._shelf.first or self._default
+        own = {self._watched.name: self._watched} if self._watched is not None else {}
+        if self._watched is not None and bot in ("", self._watched.name):
+            return self._watched
         found = self._shelf.answering(bot, own)
         if found is None:
             raise BotMisconfigured(f"There is no bot called {bot}.")
@@ -97,7 +101,8 @@ class AIRoom:
     def _learnt(self, learnt: Built) -> None:
         self._mind.use(learnt)
         if self._bot is None:
-            self._bot = LocalBot(learnt.retriever)
+            self._bot = self._base.local_bot = LocalBot(learnt.retriever)
+            self._watched = self._base.bot_watch.watched(self._bot)
         else:
             self._bot.use(learnt.retriever)
 
