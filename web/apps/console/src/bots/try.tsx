@@ -63,7 +63,10 @@ export function TryPage({ list, wanted }: { list: BotList; wanted: string | null
 
   useEffect(() => () => under.current?.abort(), []);
   // biome-ignore lint/correctness/useExhaustiveDependencies: a new question is brought into view, its answer is not
-  useEffect(() => foot.current?.scrollIntoView({ block: 'end' }), [last?.id]);
+  useEffect(() => {
+    // In braces: newer browsers answer with a promise, which is no way to clean up.
+    foot.current?.scrollIntoView({ block: 'end' });
+  }, [last?.id]);
 
   const ask = (question: string) => {
     const two = picked.flatMap((key) => choices.find((one) => one.key === key) ?? []);
