@@ -218,7 +218,7 @@ try {
   await once(dify.child, 'exit');
   await box.fill('退款多久到账');
   await box.press('Enter');
-  await reads(panel, '原路退回', 40_000);
+  await reads(panel, '仓库验货后', 40_000);
   await admin.goto(`${url}/console/bots`);
   await reads(row('售前顾问'), '不可用');
   await reads(row('售前顾问'), '连不上 127.0.0.1：它没有运行，或者端口不对');

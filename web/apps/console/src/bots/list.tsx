@@ -17,6 +17,8 @@ import { HOUSE, nameOfUse, platformName } from './words.ts';
 
 export function BotListPage({ list }: { list: BotList }) {
   const { t } = useTranslation();
+  const { bots } = list;
+  const row = (bot: Bot) => <BotRow key={bot.id} bot={bot} list={list} />;
   return (
     <main className="back-page">
       <div className="back-inner">
@@ -39,10 +41,10 @@ export function BotListPage({ list }: { list: BotList }) {
             <span>{t('bots.col.version')}</span>
           </div>
           <ul>
+            {/* Who answers first stands first; the others stay where they are. */}
+            {bots.filter(({ id }) => id === list.first).map(row)}
             <HouseRow list={list} />
-            {list.bots.map((bot) => (
-              <BotRow key={bot.id} bot={bot} list={list} />
-            ))}
+            {bots.filter(({ id }) => id !== list.first).map(row)}
           </ul>
         </div>
         {list.bots.length === 0 && <Empty />}
