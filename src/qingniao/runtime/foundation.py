@@ -16,6 +16,8 @@ from qingniao.runtime.engines import Engines
 from qingniao.runtime.health import Health
 from qingniao.storage.bots import BotLedger, Bots
 from qingniao.storage.conversations import ConversationIndex
+from qingniao.storage.flow_secrets import FlowSecrets
+from qingniao.storage.flows import Flows
 from qingniao.storage.knowledge import KnowledgeEntries
 from qingniao.storage.teams import Teams
 from qingniao.storage.users import Sessions, Users
@@ -23,6 +25,8 @@ from qingniao.storage.visitors import Arrivals, Visitors
 
 if TYPE_CHECKING:
     from qingniao.runtime.bots import Shelf
+    from qingniao.workers.ports import Bots as FindBot
+    from qingniao.workers.ports import Senses
 
 __all__ = ["Foundation"]
 
@@ -49,6 +53,12 @@ class Foundation:
             connections=config.outgoing.connections,
             connections_each=config.outgoing.connections_each,
         )
+        self.flows = Flows(engines.database)
+        self.flow_secrets = FlowSecrets(engines.database)
+        self.senses: Senses | None = None
+        """How messages are understood in this process; `None` where nobody answers visitors."""
+        self.find_bot: FindBot | None = None
+        """Who answers in this process; the same."""
         self._shelf: Shelf | None = None
         self.health = Health(engines.log, engines.bus.degraded)
         self.metrics = Metrics()

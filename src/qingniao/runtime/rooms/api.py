@@ -11,6 +11,7 @@ from qingniao.bus.base import RateLimits
 from qingniao.runtime.changes import Changes
 from qingniao.runtime.foundation import Foundation
 from qingniao.runtime.furnishing import furnish
+from qingniao.runtime.trying import make_trial
 from qingniao.storage.files import Files
 from qingniao.storage.first_run import FirstRun
 from qingniao.storage.ids import IdRange, Ids
@@ -54,6 +55,9 @@ class ApiRoom:
             bots=base.bots,
             sealer=base.sealer,
             build_bot=base.shelf.construct,
+            flows=base.flows,
+            flow_secrets=base.flow_secrets,
+            try_flow=make_trial(base),
             blobs=engines.blobs,
             conversation_numbers=IdRange(Ids(engines.database), "conversation"),
             passwords=self._passwords,
@@ -75,6 +79,7 @@ class ApiRoom:
             on_signed_out=changes.signed_out,
             on_user_changed=changes.user_changed,
             on_bots_changed=changes.bots_changed,
+            on_flows_changed=changes.flows_changed,
             on_knowledge_changed=changes.knowledge_changed,
         )
 
