@@ -1,7 +1,8 @@
 """What may enter a conversation's log, and as what. Pure: `decide(head, intent, now_ms)`.
 
-Five kinds of intent exist: a client's `Message`, the bot's `Outcome` and `Summary`, a `Move` by a
-worker, and a `Rename`. Rule: a decision never changes the head; folding its entries does.
+Six kinds of intent exist: a client's `Message`, the bot's `Outcome` and `Summary`, a `Reported`
+about ratings, a `Move` by a worker, and a `Rename`. Rule: a decision never changes the head;
+folding its entries does.
 """
 
 from typing import Any, Final
@@ -21,6 +22,7 @@ __all__ = [
     "Move",
     "Outcome",
     "Rename",
+    "Reported",
     "Summary",
     "Wanted",
     "decide",
@@ -69,6 +71,8 @@ class Outcome(Struct, frozen=True):
     state: dict[str, Any] = {}
     trace: tuple[dict[str, Any], ...] = ()
     team: Wanted | None = None
+    message: dict[str, str] = {}
+    """`bot` that answered and the `id` that its platform has for the answer, for ratings of it."""
 
 
 class Summary(Struct, frozen=True, gc=False):
@@ -77,6 +81,15 @@ class Summary(Struct, frozen=True, gc=False):
     conversation: int
     session: int
     text: str
+
+
+class Reported(Struct, frozen=True):
+    """What became of the visitor's ratings up to the entry `upto` on their way to the bots'
+    platforms. Taken while there are such."""
+
+    conversation: int
+    upto: int
+    trace: tuple[dict[str, Any], ...]
 
 
 class Move(Struct, frozen=True, gc=False):
@@ -98,7 +111,7 @@ class Rename(Struct, frozen=True, gc=False):
     name: str
 
 
-Intent = Message | Outcome | Summary | Move | Rename
+Intent = Message | Outcome | Summary | Reported | Move | Rename
 
 
 class Decision(Struct):
@@ -143,6 +156,8 @@ def decide(head: Head, intent: Intent, now_ms: int) -> Decision:
             return _move(head, intent, now_ms)
         if type(intent) is Summary:
             return _summary(head, intent, now_ms)
+        if type(intent) is Reported:
+            return _reported(head, intent, now_ms)
         return Decision(intent, [])
     except Refused as refused:
         return Decision(intent, [], code=refused.number, text=str(refused))
@@ -163,6 +178,8 @@ def _message(head: Head, m: Message, now_ms: int) -> Decision:
         entries.append(_act(head, m, now_ms))
     else:
         if m.sender == "v":
+            if isinstance(m.body, dict) and m.body.get("of", 0) > head.last:
+                raise Refused(Code.BAD_BODY, "There is no such answer to rate.")
             if status == Status.CLOSED and kind != EntryType.RATING:
                 entries.append(
                     _status(head, Event.REOPEN, Why.WROTE_AGAIN, now_ms, session=head.session + 1)
@@ -213,6 +230,8 @@ def _outcome(head: Head, o: Outcome, now_ms: int) -> Decision:
             step["uncalled"] = {"why": o.why} | ({"team": o.team.name} if o.team else {})
     else:
         step["state"] = o.state
+        if o.message:
+            step["message"] = o.message
     seq = head.last + 1
     entries = [Entry(head.conversation, seq, now_ms, "b", EntryType.STEP, step)]
     if not late:
@@ -231,6 +250,14 @@ def _summary(head: Head, s: Summary, now_ms: int) -> Decision:
     body = {"text": s.text}
     entry = Entry(head.conversation, head.last + 1, now_ms, "b", EntryType.SUMMARY, body)
     return Decision(s, [entry], seq=entry.seq)
+
+
+def _reported(head: Head, r: Reported, now_ms: int) -> Decision:
+    if not any(rating <= r.upto for rating in head.rated):
+        return Decision(r, [], repeat=True)
+    body = {"rated": r.upto, "trace": list(r.trace)}
+    entry = Entry(head.conversation, head.last + 1, now_ms, "b", EntryType.STEP, body)
+    return Decision(r, [entry], seq=entry.seq)
 
 
 def _move(head: Head, m: Move, now_ms: int) -> Decision:

@@ -10,7 +10,7 @@ from typing import Final, Literal
 
 from msgspec import Struct, structs
 
-from qingniao.bots.base import BotMisconfigured, BotService, Query
+from qingniao.bots.base import Attachment, BotMisconfigured, BotService, Query
 from qingniao.chat.head import Head
 from qingniao.chat.intake import Summary
 from qingniao.chat.lifecycle import Status, Why
@@ -39,6 +39,7 @@ from qingniao.flow.events import (
 )
 from qingniao.log import get_logger
 from qingniao.protocol.frames import EntryType
+from qingniao.workers.attachments import Attachments
 from qingniao.workers.bot_reply import Listener, Taken, Timer
 from qingniao.workers.handoff_summary import summarise
 from qingniao.workers.judges import Judges
@@ -93,10 +94,12 @@ class AIWorker:
         locale: Locales,
         teams: Teams,
         limits: AILimits | None = None,
+        attachments: Attachments,
         while_answering: Literal["queue", "cancel"] = "queue",
         timer: Timer = time.perf_counter,
     ) -> None:
         self._while_answering = while_answering
+        self._attachments = attachments
         self._log = log
         self._submit = submit
         self._publish_delta = publish_delta
@@ -244,6 +247,14 @@ class AIWorker:
             bot = self._bot(ask.bot)
         except BotMisconfigured as exc:
             return BotFailed(reason=str(exc), bot=ask.bot)
+        sent = run.transcript.unseen
+        sees = bool(sent) and bot.capabilities.reads_files
+        async with self._attachments.lent(sent, with_contents=sees) as files:
+            return await self._hear(run, ask, bot, files)
+
+    async def _hear(
+        self, run: Run, ask: AskBot, bot: BotService, files: tuple[Attachment, ...]
+    ) -> Event | Taken:
         query = Query(
             conversation=run.conversation,
             text=ask.text,
@@ -254,10 +265,14 @@ class AIWorker:
                 name: value for name, value in run.state.variables.items() if isinstance(value, str)
             },
             remote=run.state.dialogues.get(bot.name, ""),
+            files=files,
+            idle_s=ask.idle_s,
+            total_s=ask.deadline_s,
         )
         listener = Listener(ask, run.open_draft(), lambda: self._is_ours(run), self._timer)
         heard = await listener.hear(bot, query)
         if isinstance(heard, Answered):
+            run.name(heard.bot, listener.message)
             if heard.dialogue:
                 run.remember(bot.name, heard.dialogue)
             if heard.wishes:

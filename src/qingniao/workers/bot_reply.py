@@ -47,6 +47,11 @@ REASON_CHARS: Final = 200
 STOP_S: Final = 1.0
 """How long a bot may take to stop."""
 
+LENIENCE: Final = 1.1
+"""A bot under a policy is told the flow's bounds and says by itself that it was too slow, so that
+its breaker learns of it and the next of its chain is asked. Whoever does not is cut off a little
+later."""
+
 Timer = Callable[[], float]
 """Monotonic seconds."""
 
@@ -74,6 +79,8 @@ class Listener:
         self._grounded = Grounded()
         self._shows = True
         self._chars = 0
+        self.message = ""
+        """What the platform calls the answer that was heard; empty if it has no name for it."""
 
     async def hear(self, bot: BotService, query: Query) -> Answered | BotFailed | TimedOut | Taken:
         """Ask and listen to the end. Never raises for anything a bot does."""
@@ -102,7 +109,7 @@ class Listener:
         self, name: str, reply: AsyncGenerator[ReplyEvent]
     ) -> Answered | BotFailed | TimedOut | Taken:
         started = self._timer()
-        deadline = started + self._ask.deadline_s
+        deadline = started + self._ask.deadline_s * LENIENCE
         while True:
             event = await self._next(reply, deadline)
             if isinstance(event, TimedOut | Taken):
@@ -126,7 +133,7 @@ class Listener:
     ) -> ReplyEvent | TimedOut | Taken:
         """The next event, while watching the clock, the draft and the conversation."""
         coming = asyncio.ensure_future(anext(reply))
-        until_s = min(self._timer() + self._ask.idle_s, deadline_s)
+        until_s = min(self._timer() + self._ask.idle_s * LENIENCE, deadline_s)
         try:
             while True:
                 now_s = self._timer()
@@ -164,9 +171,10 @@ class Listener:
     def _whole(self, name: str, done: Done, took_s: float) -> Answered | BotFailed:
         if len(done.text) > MAX_ANSWER_CHARS:
             return BotFailed(reason="The answer is too long to be one.", bot=name)
+        self.message = done.message
         return Answered(
             text=done.text,
-            bot=name,
+            bot=done.bot or name,
             confidence=self._grounded.confidence,
             cites=_cites(done.citations or self._grounded.citations),
             options=done.options,

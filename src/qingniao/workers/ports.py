@@ -8,7 +8,7 @@ from typing import Protocol
 
 from qingniao.bots.base import BotService
 from qingniao.chat.head import Head
-from qingniao.chat.intake import Decision, Outcome, Summary
+from qingniao.chat.intake import Decision, Outcome, Reported, Summary
 from qingniao.flow.events import Classified, Found, Moderated
 from qingniao.flow.plan import Plan
 from qingniao.protocol.frames import Entry
@@ -64,7 +64,7 @@ class PublishDelta(Protocol):
 class Submit(Protocol):
     """The one way in (`pipeline`)."""
 
-    async def __call__(self, intent: Outcome | Summary, /) -> Decision:
+    async def __call__(self, intent: Outcome | Reported | Summary, /) -> Decision:
         """On disk when it returns. Raises `Busy` or `StorageError`; then nothing was stored."""
         ...
 

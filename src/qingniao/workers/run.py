@@ -51,6 +51,7 @@ class Run:
         self._trace: list[dict[str, Any]] = []
         self._handoff: Handoff | None = None
         self._team: Wanted | None = None
+        self._message: dict[str, str] = {}
 
     def open_draft(self) -> Draft:
         """A clean draft; its number is the `seq` of what it answers."""
@@ -63,6 +64,10 @@ class Run:
         """What the bot's platform calls this dialogue, for the next question."""
         dialogues = {**self.state.dialogues, bot: dialogue}
         self.state = structs.replace(self.state, dialogues=dialogues)
+
+    def name(self, bot: str, message: str) -> None:
+        """What its platform calls the answer that `bot` gave, for ratings of it."""
+        self._message = {"bot": bot, "id": message} if message else {}
 
     def say(self, say: Say) -> None:
         """Keep an answer for the outcome."""
@@ -80,7 +85,9 @@ class Run:
             if say.partial:
                 body["partial"] = True
         elif self.draft is not None:
+            # The number too: a screen that missed the taking back is cleared by this entry.
             self.draft.take_back()
+            body["draft"] = self.asked
         self._says.append((EntryType.ANSWER, body))
 
     def note(self, passed: Passed) -> None:
@@ -134,6 +141,7 @@ class Run:
             state=store(self.state),
             trace=tuple(self._trace),
             team=self._team if handoff is not None else None,
+            message=self._message,
         )
 
     def _summary(self, handoff: Handoff) -> str:

@@ -6,6 +6,7 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import aclosing
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 from asking import answer, ask
@@ -21,6 +22,7 @@ from qingniao.bots.base import (
     BotMisconfigured,
     BotUnavailable,
     Done,
+    FeedbackUnsupported,
     Grounded,
     Query,
     QueryRejected,
@@ -97,6 +99,27 @@ async def test_bot_behind_http_is_the_same_bot(outgoing: Outgoing) -> None:
         with pytest.raises(BotMisconfigured):
             await ask(wrong)
         assert not (await wrong.health()).is_ok
+
+
+async def test_ratings_travel(outgoing: Outgoing) -> None:
+    class Proud(Scripted):
+        heard: ClassVar[list[tuple[str, ...]]] = []
+
+        async def feedback(self, *told: str) -> None:
+            self.heard.append(told)
+
+    for inner in (Proud(), Scripted()):
+        async with served(serve(inner, key="k")) as url:
+            settings = RemoteSettings(base_url=url, key="k", takes_feedback=True)
+            bot = RemoteBot(outgoing, settings)
+            if isinstance(inner, Proud):
+                await bot.feedback("m1", "v7", "bad", "太慢")
+                assert Proud.heard == [("m1", "v7", "bad", "太慢")]
+            else:
+                with pytest.raises(FeedbackUnsupported):
+                    await bot.feedback("m1", "v7", "good")
+    with pytest.raises(FeedbackUnsupported):
+        await RemoteBot(outgoing, RemoteSettings(base_url=url)).feedback("m1", "v7", "good")
 
 
 @pytest.mark.parametrize("kind", FAULTS.values(), ids=FAULTS)

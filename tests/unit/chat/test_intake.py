@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from qingniao.chat.head import Head, fold
+from qingniao.chat.head import RATINGS_KEPT, Head, fold
 from qingniao.chat.intake import (
     Decision,
     Intent,
@@ -12,6 +12,7 @@ from qingniao.chat.intake import (
     Move,
     Outcome,
     Rename,
+    Reported,
     Wanted,
     decide,
 )
@@ -249,6 +250,26 @@ def test_rating_does_not_open_a_closed_conversation(talk: Talk) -> None:
     decision = talk.visitor({"score": 5}, EntryType.RATING)
     assert [entry.type for entry in decision.entries] == [EntryType.RATING]
     assert talk.head.status is Status.CLOSED
+
+
+def test_rating_of_an_answer_is_owed_to_its_platform_until_it_is_reported(talk: Talk) -> None:
+    talk.visitor()
+    talk.answer(message={"bot": "shop", "id": "m1"})
+    assert talk.entries[1].body["message"] == {"bot": "shop", "id": "m1"}
+    assert talk.visitor({"score": 5, "of": 9}, EntryType.RATING).code == Code.BAD_BODY
+    for score in (5, 1):
+        talk.visitor({"score": score, "of": 3}, EntryType.RATING)
+    talk.visitor({"score": 2}, EntryType.RATING)
+    assert (talk.head.rated, talk.head.owes_bot, talk.head.owes_answer) == ((4, 5), True, False)
+    (step,) = talk.offer(Reported(7, 4, ({"kind": "rating"},))).entries
+    assert (step.type, step.body["rated"]) == (EntryType.STEP, 4)
+    assert talk.head.rated == (5,)
+    assert talk.offer(Reported(7, 4, ())).repeat
+    talk.offer(Reported(7, 5, ()))
+    assert (talk.head.rated, talk.head.owes_bot) == ((), False)
+    for _ in range(40):
+        talk.visitor({"score": 5, "of": 3}, EntryType.RATING)
+    assert len(talk.head.rated) == RATINGS_KEPT
 
 
 def test_asking_for_a_person_opens_a_closed_conversation_and_waits(talk: Talk) -> None:

@@ -347,7 +347,7 @@ def test_end_ends() -> None:
         ("knowledge", {"limit": 0}),
         ("answer", {"floor": -0.1}),
         ("answer", {"idle_s": 0}),
-        ("answer", {"idle_s": 50}),
+        ("answer", {"idle_s": 70}),
         ("ask_back", {"limit": 1}),
         ("ask_back", {"most": 4}),
         ("ask_back", {"text": {"en": "only English"}}),

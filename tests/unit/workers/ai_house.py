@@ -5,7 +5,7 @@ The log is made of the real `decide` and `fold`, so what it refuses or drops the
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from typing import Any
 
 from qingniao.bots.base import (
@@ -30,8 +30,9 @@ from qingniao.flow import samples
 from qingniao.flow.events import Classified, Found, Hit, Moderated
 from qingniao.flow.plan import Plan, prepare
 from qingniao.protocol.frames import Body, Entry, EntryType
-from qingniao.storage.rows import Team
+from qingniao.storage.rows import FileRow, Team
 from qingniao.workers.ai import AILimits, AIWorker
+from qingniao.workers.attachments import Attachments
 from qingniao.workers.ports import Senses
 
 CONVERSATION = 7
@@ -143,6 +144,32 @@ class RuleSenses:
             await asyncio.sleep(3600)
 
 
+class Uploads:
+    """Files and their contents; reading one that is missing fails."""
+
+    def __init__(self) -> None:
+        self.rows: dict[str, FileRow] = {}
+        self.contents: dict[str, bytes] = {}
+
+    def add(self, name: str, content: bytes, mime: str = "image/png") -> dict[str, Any]:
+        """The body of a message with it."""
+        file = f"file-{len(self.rows)}-of-the-test"
+        self.contents[file] = content
+        self.rows[file] = FileRow(
+            id=file, name=name, size=len(content), mime=mime, width=0, height=0, owner="v",
+            created=0, sha256="", path=file,
+        )  # fmt: skip
+        return {"id": file, "name": "said.exe", "size": len(content), "mime": mime}
+
+    async def get(self, file: str) -> FileRow | None:
+        return self.rows.get(file)
+
+    async def read(self, path: str, start: int, end: int) -> AsyncIterator[bytes]:
+        if path not in self.contents:
+            raise StorageError
+        yield self.contents[path][start:end]
+
+
 class House:
     """Everything around one worker, and what the visitor and the agents can see."""
 
@@ -154,6 +181,7 @@ class House:
         timer: Callable[[], float] = time.perf_counter,
     ) -> None:
         self.log = MemoryLog()
+        self.uploads = Uploads()
         self.log.heads[CONVERSATION] = Head(CONVERSATION, "visitor-1")
         self.senses: Any = senses or RuleSenses()
         self.bot: Any = bot or fluent()
@@ -176,6 +204,7 @@ class House:
             bot=self._find,
             locale=self._locale,
             teams=self._list_teams,
+            attachments=Attachments(self.uploads, self.uploads, public_url="https://shop.example"),
             limits=AILimits(sense_s=0.05, backoff_s=0.001, max_backoff_s=0.002),
             timer=timer,
         )

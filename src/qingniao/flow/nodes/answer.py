@@ -27,8 +27,8 @@ class AnswerSettings(Struct, frozen=True, forbid_unknown_fields=True):
 
     bot: str = ""
     floor: float = 0.5
-    idle_s: float = 8.0
-    deadline_s: float = 40.0
+    idle_s: float = 25.0
+    deadline_s: float = 60.0
     offers: bool = True
 
 

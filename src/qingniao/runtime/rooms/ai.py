@@ -14,8 +14,10 @@ from qingniao.runtime.answering import Answering
 from qingniao.runtime.foundation import Foundation
 from qingniao.runtime.learning import make_learning
 from qingniao.runtime.rooms.sweeping import own_sweeper
+from qingniao.storage.files import Files
 from qingniao.storage.flows import Flows
 from qingniao.training import Built
+from qingniao.workers.attachments import Attachments
 from qingniao.workers.senses import Mind
 
 __all__ = ["AIRoom"]
@@ -34,7 +36,9 @@ class AIRoom:
         self._knowledge = base.knowledge
         self._flow_released = asyncio.Event()
         self._mind = Mind()
+        self._base = base
         self._bot: LocalBot | None = None
+        self._own: dict[str, BotService] = {}
         self._shelf = base.shelf
         self._default = base.config.ai.bot
         self._learning = make_learning(
@@ -45,6 +49,9 @@ class AIRoom:
             engines.log, base.pipeline, bus.fanout, bus.queue, visitors=base.visitors,
             senses=self._mind, bot=self._find_bot, parallel=base.config.ai.parallel,
             teams=base.teams.all, while_answering=base.config.ai.while_answering,
+            attachments=Attachments(
+                Files(engines.database), engines.blobs, public_url=base.config.public_url
+            ),
         )  # fmt: skip
 
     async def open(self) -> None:
@@ -59,19 +66,24 @@ class AIRoom:
         """See `Room`."""
         return [
             self._answering.dispatcher.run(),
+            self._answering.ratings.run(),
             self._answering.keep_flow(self._flows, self._flow_released),
             self._learning.run(),
             self._shelf.run(),
+            self._base.bot_watch.run(),
             self._sweeper.run(),
         ]
 
     def readings(self) -> Iterable[Reading]:
         """See `Room`."""
-        return self._answering.dispatcher.readings()
+        yield from self._answering.dispatcher.readings()
+        yield from self._answering.ratings.readings()
+        yield from self._shelf.figures.readings()
 
     async def drain(self, within_s: float) -> None:
         """Answer those who are being answered; the others keep their mark."""
         await self._answering.dispatcher.drain(within_s)
+        await self._base.bot_watch.flush()
 
     def _hear(self, item: Published) -> None:
         """A hint that there is something new, or that one may have been lost."""
@@ -85,11 +97,10 @@ class AIRoom:
             self._flow_released.set()
 
     def _find_bot(self, bot: str) -> BotService:
-        bot = bot or self._default
+        bot = bot or self._shelf.first or self._default
         if self._bot is not None and bot in ("", self._bot.name):
-            return self._bot
-        own = {self._bot.name: self._bot} if self._bot is not None else {}
-        found = self._shelf.answering(bot, own)
+            return self._own[self._bot.name]
+        found = self._shelf.answering(bot, self._own)
         if found is None:
             raise BotMisconfigured(f"There is no bot called {bot}.")
         return found
@@ -97,7 +108,8 @@ class AIRoom:
     def _learnt(self, learnt: Built) -> None:
         self._mind.use(learnt)
         if self._bot is None:
-            self._bot = LocalBot(learnt.retriever)
+            self._bot = self._base.local_bot = LocalBot(learnt.retriever)
+            self._own[self._bot.name] = self._shelf.figures.measured(self._bot)
         else:
             self._bot.use(learnt.retriever)
 

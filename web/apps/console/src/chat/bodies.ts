@@ -108,10 +108,14 @@ export function statusOf(body: Body): StatusBody | null {
   };
 }
 
-export function ratingOf(body: Body): { score: number; comment: string } | null {
+/** `isOfAnswer`: of a single answer, not of the service; a score of 0 then takes an earlier one back. */
+export function ratingOf(
+  body: Body,
+): { score: number; comment: string; isOfAnswer: boolean } | null {
   if (!isMap(body)) return null;
   const score = number(body.score);
-  return score === null ? null : { score, comment: text(body.comment) };
+  const isOfAnswer = number(body.of) !== null;
+  return score === null ? null : { score, comment: text(body.comment), isOfAnswer };
 }
 
 /** Text of an entry whose body is a string or a map with `text`. */
