@@ -334,7 +334,7 @@ async def test_figures_are_those_of_the_last_day(
     await yesterday.flush()
     usage = Usage(prompt_tokens=40, completion_tokens=2, cost=0.5, currency="CNY")
     for first_ms in (80, 90, 4_000):
-        watch.answered("shop", Done(usage=usage), first_ms, 5_000)
+        watch.answered("shop", Done(text="", usage=usage), first_ms, 5_000)
     watch.failed("shop", BotUnavailable("Dify failed inside."))
     await watch.flush()
     await watch.flush()
