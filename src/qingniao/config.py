@@ -158,6 +158,10 @@ class WorkersConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     waiting: int = 100_000
     """Conversations waiting for one kind of worker; above it the hint is left out and the sweeper
     brings it again (policy: refuse)."""
+    team_wait_ms: int = 60_000
+    """How long a conversation waits for the team it was handed to, while somebody of that team is
+    there and has no room; then everybody is asked. With nobody of it there, everybody is at once.
+    """
 
 
 class BusConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -189,7 +193,8 @@ class AIConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     parallel: int = 32
     """Conversations answered at once; the others stay in line."""
     bot: str = ""
-    """Id of the bot that answers where a flow names none; empty: the local one."""
+    """Id of the bot that answers where a flow names none; empty: the local one. Only until an
+    administrator chooses one in the console."""
     while_answering: Literal["queue", "cancel"] = "queue"
     """What a visitor writes while a bot is answering waits until it has (`queue`), or stops it, and
     all of it is answered at once (`cancel`)."""

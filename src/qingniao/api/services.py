@@ -15,13 +15,16 @@ from qingniao.bus.base import RateLimits, SignInLimits
 from qingniao.chat.head import Head
 from qingniao.clock import Clock
 from qingniao.storage.blobs import Blobs
+from qingniao.storage.bot_records import BotRecords
 from qingniao.storage.bots import Bots
 from qingniao.storage.conversations import ConversationIndex
 from qingniao.storage.files import Files
+from qingniao.storage.flows import Flows
 from qingniao.storage.ids import IdRange
 from qingniao.storage.knowledge import KnowledgeEntries
 from qingniao.storage.rows import BotRow, User
 from qingniao.storage.site import SiteSettings
+from qingniao.storage.teams import Teams
 from qingniao.storage.users import Sessions, Users
 from qingniao.storage.visitors import Visitors
 
@@ -61,12 +64,17 @@ def _nothing_learnt() -> None:
     pass
 
 
+def _nobody() -> BotService | None:
+    return None
+
+
 @dataclass(frozen=True, kw_only=True)
 class Services:
     """Everything behind the HTTP interface."""
 
     users: Users
     sessions: Sessions
+    teams: Teams
     visitors: Visitors
     index: ConversationIndex
     files: Files
@@ -76,6 +84,12 @@ class Services:
     sealer: Sealer
     build_bot: Callable[[BotRow, Mapping[str, str]], BotService]
     """A bot of these settings and keys, without policy. Raises `BotMisconfigured`."""
+    bot_records: BotRecords
+    flows: Flows
+    default_bot: str = ""
+    """Which bot answers where a flow names none and nobody chose one; empty: that of the house."""
+    local_bot: Callable[[], BotService | None] = _nobody
+    """The bot of the house, if it lives in this process."""
     blobs: Blobs
     conversation_numbers: IdRange
     passwords: Passwords

@@ -137,13 +137,16 @@ class Usage(Struct, frozen=True, kw_only=True):
 class Action(Struct, frozen=True, kw_only=True):
     """Something the bot wants done, in place of an answer or beside it.
 
-    `handoff`: call a person; `name` may name a team. `tool`: call the tool `name`, which the bot
-    was told of and cannot call itself; `arguments` is JSON, as the model wrote it.
+    `handoff`: call a person; `name` may name a team, and `reason` say in a few words why. It is
+    heeded at once. `tool`: call the tool `name`, which the bot was told of and cannot call itself;
+    `arguments` is JSON, as the model wrote it. A tool that nobody has, and any other kind, is
+    recorded and does nothing.
     """
 
-    kind: Literal["handoff", "tool"]
+    kind: str
     name: str = ""
     arguments: str = ""
+    reason: str = ""
 
 
 class Grounded(Struct, frozen=True, kw_only=True, tag="grounded"):

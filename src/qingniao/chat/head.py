@@ -55,6 +55,10 @@ class Head(Struct, array_like=True):
     devices: dict[str, tuple[int, int]] = {}
     owes_summary: bool = False
     """The visitor called a person by a button: nobody has summed up for that person yet."""
+    team: int = 0
+    """Which team is wanted while people have it; 0: anybody."""
+    team_name: str = ""
+    """What that team was called then."""
     rated: tuple[int, ...] = ()
     """`seq`s of ratings of single answers that the bots' platforms have not been told of."""
 
@@ -142,6 +146,10 @@ def _fold_status(head: Head, entry: Entry) -> None:
     agent = body.get("agent")
     head.assignee = agent["id"] if agent else 0
     head.assignee_name = agent["name"] if agent else ""
+    team = body.get("team")
+    if team or head.status in (Status.BOT, Status.CLOSED):
+        # Kept when it changes hands among people: whoever gets it is told for whom it was meant.
+        head.team, head.team_name = (team["id"], team["name"]) if team else (0, "")
     if head.status == Status.WAITING and body.get("by") == "v":
         head.owes_summary = head.asked > 0
     elif head.status in (Status.BOT, Status.CLOSED):

@@ -16,9 +16,17 @@ from qingniao.protocol.codes import Code
 from qingniao.protocol.frames import Body, Entry, EntryType
 
 __all__ = [
-    "Decision", "Intent", "Message", "Move", "Outcome", "Rename", "Reported",
-    "Summary", "decide",
-]  # fmt: skip
+    "Decision",
+    "Intent",
+    "Message",
+    "Move",
+    "Outcome",
+    "Rename",
+    "Reported",
+    "Summary",
+    "Wanted",
+    "decide",
+]
 
 
 class Message(Struct, frozen=True, gc=False):
@@ -39,11 +47,19 @@ class Message(Struct, frozen=True, gc=False):
     name: str = ""
 
 
+class Wanted(Struct, frozen=True):
+    """The team that a conversation is handed to, and what it is called now."""
+
+    id: int
+    name: str
+
+
 class Outcome(Struct, frozen=True):
     """What the flow made of everything up to the visitor's entry `answers`.
 
     `session` and the head's status must still be what they were: a late answer after a handoff is
-    dropped and recorded. `says` are entries in order; `event` hands the conversation over.
+    dropped and recorded. `says` are entries in order; `event` hands the conversation over, to
+    `team` first if there is one.
     """
 
     conversation: int
@@ -54,6 +70,7 @@ class Outcome(Struct, frozen=True):
     why: str = ""
     state: dict[str, Any] = {}
     trace: tuple[dict[str, Any], ...] = ()
+    team: Wanted | None = None
     message: dict[str, str] = {}
     """`bot` that answered and the `id` that its platform has for the answer, for ratings of it."""
 
@@ -209,6 +226,9 @@ def _outcome(head: Head, o: Outcome, now_ms: int) -> Decision:
     if late:
         step["dropped"] = late
         step["unsaid"] = [body for _, body in o.says]
+        if o.event is not None:
+            # A person was to be called who is here already, or was.
+            step["uncalled"] = {"why": o.why} | ({"team": o.team.name} if o.team else {})
     else:
         step["state"] = o.state
         if o.message:
@@ -220,7 +240,7 @@ def _outcome(head: Head, o: Outcome, now_ms: int) -> Decision:
             seq += 1
             entries.append(Entry(head.conversation, seq, now_ms, "b", kind, body))
         if o.event is not None:
-            moved = _status(head, o.event, o.why, now_ms, by="b")
+            moved = _status(head, o.event, o.why, now_ms, by="b", team=o.team)
             entries.append(_at(moved, seq + 1))
     return Decision(o, entries, seq=entries[-1].seq)
 
@@ -250,7 +270,7 @@ def _move(head: Head, m: Move, now_ms: int) -> Decision:
 
 def _status(
     head: Head, event: Event, why: str, now_ms: int, agent: int = 0, name: str = "",
-    *, by: str = "s", session: int = 0,
+    *, by: str = "s", session: int = 0, team: Wanted | None = None,
 ) -> Entry:  # fmt: skip
     to = next_status(head.status, event)
     body: dict[str, Any] = {
@@ -262,6 +282,8 @@ def _status(
     }
     if agent:
         body["agent"] = {"id": agent, "name": name}
+    if team is not None:
+        body["team"] = {"id": team.id, "name": team.name}
     return Entry(head.conversation, head.last + 1, now_ms, "s", EntryType.STATUS, body)
 
 

@@ -26,7 +26,7 @@ from qingniao.storage.visitors import Visitors
 from qingniao.workers.ai import AIWorker
 from qingniao.workers.attachments import Attachments
 from qingniao.workers.dispatch import Dispatcher
-from qingniao.workers.ports import Bots, Senses
+from qingniao.workers.ports import Bots, Senses, Teams
 from qingniao.workers.ratings import Ratings
 
 __all__ = ["Answering"]
@@ -49,6 +49,7 @@ class Answering:
         visitors: Visitors,
         senses: Senses,
         bot: Bots,
+        teams: Teams,
         attachments: Attachments,
         parallel: int,
         while_answering: Literal["queue", "cancel"] = "queue",
@@ -67,6 +68,7 @@ class Answering:
             senses=senses,
             bot=bot,
             locale=self._locale_of,
+            teams=teams,
             attachments=attachments,
             while_answering=while_answering,
         )

@@ -13,6 +13,7 @@ from typing import Final
 from msgspec import Struct
 
 from qingniao.bots.base import (
+    Action,
     BotError,
     BotService,
     BotTimeout,
@@ -25,7 +26,7 @@ from qingniao.bots.base import (
     TextDelta,
 )
 from qingniao.flow.effects import AskBot
-from qingniao.flow.events import Answered, BotFailed, Cite, TimedOut
+from qingniao.flow.events import Answered, BotFailed, Cite, TimedOut, Wish
 from qingniao.log import get_logger
 from qingniao.workers.drafts import Draft
 
@@ -36,6 +37,12 @@ MAX_ANSWER_CHARS: Final = 16_000
 
 LOOK_EVERY_S: Final = 0.25
 """How soon a takeover is noticed while the bot is silent."""
+
+MAX_WISHES: Final = 8
+"""Of one answer; the others are let go."""
+
+WISH_CHARS: Final = 80
+REASON_CHARS: Final = 200
 
 STOP_S: Final = 1.0
 """How long a bot may take to stop."""
@@ -175,7 +182,19 @@ class Listener:
             took_ms=round(took_s * 1000),
             version=done.version,
             dialogue=done.remote,
+            wishes=_wishes(done.actions),
         )
+
+
+def _wishes(actions: tuple[Action, ...]) -> tuple[Wish, ...]:
+    return tuple(
+        Wish(
+            kind=one.kind[:WISH_CHARS],
+            name=one.name[:WISH_CHARS],
+            reason=one.reason[:REASON_CHARS],
+        )
+        for one in actions[:MAX_WISHES]
+    )
 
 
 def _cites(citations: tuple[Citation, ...]) -> tuple[Cite, ...]:

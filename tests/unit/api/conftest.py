@@ -17,14 +17,17 @@ from qingniao.bus.memory import MemoryRateLimits, MemorySignInLimits
 from qingniao.chat.head import Head
 from qingniao.outgoing.client import Outgoing
 from qingniao.storage.blobs_folder import FolderBlobs
+from qingniao.storage.bot_records import BotRecords
 from qingniao.storage.bots import Bots
 from qingniao.storage.conversations import ConversationIndex
 from qingniao.storage.database import Database
 from qingniao.storage.files import Files
 from qingniao.storage.first_run import first_run
+from qingniao.storage.flows import Flows
 from qingniao.storage.ids import IdRange, Ids
 from qingniao.storage.knowledge import KnowledgeEntries
 from qingniao.storage.site import SiteSettings
+from qingniao.storage.teams import Teams
 from qingniao.storage.users import Sessions, Users
 from qingniao.storage.visitors import Arrivals, Visitors
 
@@ -122,6 +125,7 @@ async def house(tmp_path: Path, outgoing: Outgoing) -> AsyncIterator[House]:
     services = Services(
         users=Users(database),
         sessions=Sessions(database),
+        teams=Teams(database),
         visitors=visitors,
         index=ConversationIndex(database, visitors),
         files=Files(database),
@@ -130,6 +134,8 @@ async def house(tmp_path: Path, outgoing: Outgoing) -> AsyncIterator[House]:
         bots=Bots(database),
         sealer=Sealer(keys),
         build_bot=lambda row, secrets: make(row.kind, row.settings, secrets, outgoing, row.id),
+        bot_records=BotRecords(database),
+        flows=Flows(database),
         blobs=blobs,
         conversation_numbers=IdRange(Ids(database), "conversation"),
         passwords=passwords,

@@ -304,7 +304,7 @@ async def test_wish_for_a_person_is_an_action(scripted: ScriptedServer, outgoing
     wish = {
         "index": 0,
         "id": "c",
-        "function": {"name": "call_a_person", "arguments": '{"team":"售后"}'},
+        "function": {"name": "call_a_person", "arguments": '{"team":"售后","reason":"赔偿"}'},
     }
     scripted.will(
         says_events({"choices": [{"delta": {"tool_calls": [wish]}, "finish_reason": "tool_calls"}]})
@@ -312,7 +312,7 @@ async def test_wish_for_a_person_is_an_action(scripted: ScriptedServer, outgoing
     settings = OpenAISettings(model="m", base_url=scripted.url, may_call_person=True)
     bot = OpenAIBot(outgoing, settings)
     (action,) = (await answer(bot)).actions
-    assert (action.kind, action.name) == ("handoff", "售后")
+    assert (action.kind, action.name, action.reason) == ("handoff", "售后", "赔偿")
     assert bot.capabilities.acts
 
 

@@ -15,6 +15,7 @@ from scripted_server import Says, ScriptedServer, says_events, says_json
 from serving_house import served
 
 from qingniao.bots.base import (
+    Action,
     BotBusy,
     BotError,
     BotGarbled,
@@ -182,6 +183,17 @@ CARELESS: dict[str, Says] = {
     "other text at the end": says_events({"type": "delta", "text": "坏"}, DONE),
     "after the end": says_events(DONE, {"type": "delta", "text": "坏"}),
 }
+
+
+async def test_wishes_travel_also_those_that_nobody_knows(
+    bot: RemoteBot, scripted: ScriptedServer
+) -> None:
+    call = {"kind": "handoff", "name": "售后组", "reason": "赔偿", "mood": 3}
+    scripted.will(says_events({"type": "done", "text": "好", "actions": [call, {"kind": "dance"}]}))
+    assert (await answer(bot)).actions == (
+        Action(kind="handoff", name="售后组", reason="赔偿"),
+        Action(kind="dance"),
+    )
 
 
 @pytest.mark.parametrize("name", CARELESS)

@@ -30,7 +30,7 @@ from qingniao.flow import samples
 from qingniao.flow.events import Classified, Found, Hit, Moderated
 from qingniao.flow.plan import Plan, prepare
 from qingniao.protocol.frames import Body, Entry, EntryType
-from qingniao.storage.rows import FileRow
+from qingniao.storage.rows import FileRow, Team
 from qingniao.workers.ai import AILimits, AIWorker
 from qingniao.workers.attachments import Attachments
 from qingniao.workers.ports import Senses
@@ -193,6 +193,8 @@ class House:
         self.visitor_locale = "zh-CN"
         self.before_submit: Callable[[], None] = lambda: None
         self.sent = 0
+        self.teams: list[Team] = []
+        self.teams_are_away = False
         self.worker = AIWorker(
             self.log,
             submit=self._submit,
@@ -201,6 +203,7 @@ class House:
             senses=self.senses,
             bot=self._find,
             locale=self._locale,
+            teams=self._list_teams,
             attachments=Attachments(self.uploads, self.uploads, public_url="https://shop.example"),
             limits=AILimits(sense_s=0.05, backoff_s=0.001, max_backoff_s=0.002),
             timer=timer,
@@ -263,6 +266,11 @@ class House:
             raise BotMisconfigured(f"There is no bot {bot}.")
         found: BotService = self.bot
         return found
+
+    async def _list_teams(self) -> list[Team]:
+        if self.teams_are_away:
+            raise StorageError
+        return self.teams
 
     async def _locale(self, visitor: str) -> str:
         return self.visitor_locale

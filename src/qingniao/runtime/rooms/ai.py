@@ -36,6 +36,7 @@ class AIRoom:
         self._knowledge = base.knowledge
         self._flow_released = asyncio.Event()
         self._mind = Mind()
+        self._base = base
         self._bot: LocalBot | None = None
         self._own: dict[str, BotService] = {}
         self._shelf = base.shelf
@@ -47,7 +48,7 @@ class AIRoom:
         self._answering = Answering(
             engines.log, base.pipeline, bus.fanout, bus.queue, visitors=base.visitors,
             senses=self._mind, bot=self._find_bot, parallel=base.config.ai.parallel,
-            while_answering=base.config.ai.while_answering,
+            teams=base.teams.all, while_answering=base.config.ai.while_answering,
             attachments=Attachments(
                 Files(engines.database), engines.blobs, public_url=base.config.public_url
             ),
@@ -69,6 +70,7 @@ class AIRoom:
             self._answering.keep_flow(self._flows, self._flow_released),
             self._learning.run(),
             self._shelf.run(),
+            self._base.bot_watch.run(),
             self._sweeper.run(),
         ]
 
@@ -81,6 +83,7 @@ class AIRoom:
     async def drain(self, within_s: float) -> None:
         """Answer those who are being answered; the others keep their mark."""
         await self._answering.dispatcher.drain(within_s)
+        await self._base.bot_watch.flush()
 
     def _hear(self, item: Published) -> None:
         """A hint that there is something new, or that one may have been lost."""
@@ -94,7 +97,7 @@ class AIRoom:
             self._flow_released.set()
 
     def _find_bot(self, bot: str) -> BotService:
-        bot = bot or self._default
+        bot = bot or self._shelf.first or self._default
         if self._bot is not None and bot in ("", self._bot.name):
             return self._own[self._bot.name]
         found = self._shelf.answering(bot, self._own)
@@ -105,7 +108,7 @@ class AIRoom:
     def _learnt(self, learnt: Built) -> None:
         self._mind.use(learnt)
         if self._bot is None:
-            self._bot = LocalBot(learnt.retriever)
+            self._bot = self._base.local_bot = LocalBot(learnt.retriever)
             self._own[self._bot.name] = self._shelf.figures.measured(self._bot)
         else:
             self._bot.use(learnt.retriever)

@@ -13,6 +13,7 @@ from qingniao.runtime.foundation import Foundation
 from qingniao.runtime.furnishing import furnish
 from qingniao.storage.files import Files
 from qingniao.storage.first_run import FirstRun
+from qingniao.storage.flows import Flows
 from qingniao.storage.ids import IdRange, Ids
 from qingniao.storage.site import SiteSettings
 
@@ -45,6 +46,7 @@ class ApiRoom:
         return Services(
             users=base.users,
             sessions=base.sessions,
+            teams=base.teams,
             visitors=base.visitors,
             index=base.index,
             files=Files(engines.database),
@@ -53,6 +55,10 @@ class ApiRoom:
             bots=base.bots,
             sealer=base.sealer,
             build_bot=base.shelf.construct,
+            bot_records=base.bot_records,
+            flows=Flows(engines.database),
+            default_bot=config.ai.bot,
+            local_bot=lambda: base.local_bot,
             blobs=engines.blobs,
             conversation_numbers=IdRange(Ids(engines.database), "conversation"),
             passwords=self._passwords,
