@@ -193,7 +193,8 @@ class AIConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     parallel: int = 32
     """Conversations answered at once; the others stay in line."""
     bot: str = ""
-    """Id of the bot that answers where a flow names none; empty: the local one."""
+    """Id of the bot that answers where a flow names none; empty: the local one. Only until an
+    administrator chooses one in the console."""
     while_answering: Literal["queue", "cancel"] = "queue"
     """What a visitor writes while a bot is answering waits until it has (`queue`), or stops it, and
     all of it is answered at once (`cancel`)."""

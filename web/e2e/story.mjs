@@ -9,71 +9,32 @@
  */
 
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { createRequire } from 'node:module';
-import { createServer } from 'node:net';
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { argv, env, exit, stderr } from 'node:process';
-import { createInterface } from 'node:readline';
+import { argv, exit } from 'node:process';
 import { launch } from '../chromium.mjs';
-import { log, NEW_PASSWORD, people, reads, times } from './stage.mjs';
+import {
+  accessible,
+  freePort,
+  log,
+  NEW_PASSWORD,
+  people,
+  picture as pictures,
+  reads,
+  serve,
+  times,
+} from './stage.mjs';
 
 const folder = argv[2] ?? join(tmpdir(), 'qingniao-story');
-const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
-const python = new URL('../../.venv/bin/python', import.meta.url).pathname;
 const data = mkdtempSync(join(tmpdir(), 'qingniao-story-'));
 const QUESTION = '刚才那件外套还能改地址吗';
 const ANSWER = '可以的，我这就帮您改，稍等。';
 mkdirSync(folder, { recursive: true });
 
-/** A free port that stays ours across restarts. */
-async function freePort() {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address();
-  server.close();
-  await once(server, 'close');
-  return port;
-}
-
-/** Starts the server on the same data; resolves when it says `ready`. */
-async function start(port) {
-  const child = spawn(python, ['-m', 'qingniao', 'serve'], {
-    env: { ...env, QINGNIAO_DATA: data, QINGNIAO_PORT: String(port) },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
-  child.stderr.pipe(stderr);
-  let password = '';
-  for await (const line of createInterface({ input: child.stdout })) {
-    password ||= /one-time password: (\S+)/.exec(line)?.[1] ?? '';
-    if (line.startsWith('ready')) return { child, password };
-  }
-  throw new Error('the server stopped before it was ready');
-}
-
-async function accessible(page, what) {
-  await page.evaluate(axe);
-  const { violations } = await page.evaluate(() =>
-    window.axe.run(document, { rules: { region: { enabled: false } } }),
-  );
-  const found = violations.map(({ id, nodes }) => `${id}: ${nodes[0].html.slice(0, 160)}`);
-  assert.deepEqual(found, [], `${what} has accessibility faults`);
-}
-
-/** One picture per width; the page is put back to the width of a desktop. */
-async function picture(page, name) {
-  for (const [width, height] of [
-    [390, 844],
-    [1440, 900],
-  ]) {
-    await page.setViewportSize({ width, height });
-    await page.waitForTimeout(350); // transitions of at most 200 ms
-    await page.screenshot({ path: join(folder, `${name}-${width}.png`) });
-  }
-}
+const picture = (page, name) => pictures(page, folder, name);
+const start = (port) => serve(data, port);
 
 const port = await freePort();
 const url = `http://127.0.0.1:${port}`;

@@ -17,6 +17,7 @@ from qingniao.clock import Clock
 from qingniao.flow.plan import Plan
 from qingniao.flow.trial import Tried, Trying
 from qingniao.storage.blobs import Blobs
+from qingniao.storage.bot_records import BotRecords
 from qingniao.storage.bots import Bots
 from qingniao.storage.conversations import ConversationIndex
 from qingniao.storage.files import Files
@@ -66,6 +67,10 @@ def _nothing_learnt() -> None:
     pass
 
 
+def _nobody() -> BotService | None:
+    return None
+
+
 @dataclass(frozen=True, kw_only=True)
 class Services:
     """Everything behind the HTTP interface."""
@@ -82,10 +87,15 @@ class Services:
     sealer: Sealer
     build_bot: Callable[[BotRow, Mapping[str, str]], BotService]
     """A bot of these settings and keys, without policy. Raises `BotMisconfigured`."""
+    bot_records: BotRecords
     flows: Flows
     flow_secrets: FlowSecrets
     try_flow: Callable[[Plan, Trying], Awaitable[Tried]]
     """One turn of a flow, as a visitor would have it, without a trace. Raises `TimeoutError`."""
+    default_bot: str = ""
+    """Which bot answers where a flow names none and nobody chose one; empty: that of the house."""
+    local_bot: Callable[[], BotService | None] = _nobody
+    """The bot of the house, if it lives in this process."""
     blobs: Blobs
     conversation_numbers: IdRange
     passwords: Passwords

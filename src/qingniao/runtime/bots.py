@@ -29,6 +29,8 @@ from qingniao.bots.wrappers.stack import Policy, chain, guarded
 from qingniao.errors import StorageError
 from qingniao.log import get_logger
 from qingniao.outgoing.client import Outgoing
+from qingniao.runtime.bot_watch import BotWatch
+from qingniao.storage.bot_records import BotRecords
 from qingniao.storage.bots import BotLedger, Bots
 from qingniao.storage.rows import BotRow
 
@@ -74,12 +76,17 @@ class Shelf:
         sealer: Sealer,
         outgoing: Outgoing,
         ledger: BotLedger,
+        records: BotRecords | None = None,
+        watch: BotWatch | None = None,
     ) -> None:
         self._bots = bots
+        self._records = records
+        self.first = ""
+        """Which bot an administrator chose to answer first; empty: nobody chose."""
         self._sealer = sealer
         self._outgoing = outgoing
         self._ledger = ledger
-        self.figures = Figures()
+        self.figures = Figures(watch)
         self._stands: dict[str, _Stands] = {}
         self._released = asyncio.Event()
         self._letting_go: set[asyncio.Task[None]] = set()
@@ -118,6 +125,8 @@ class Shelf:
         """Take over what has changed. Raises `StorageError`."""
         rows = await self._bots.published()
         sealed = await self._bots.secrets()
+        if self._records is not None:
+            self.first = await self._records.first()
         fresh: dict[str, _Stands] = {}
         for row in rows:
             keys = sealed.get((row.id, origin_of(row.kind, row.settings)), {})

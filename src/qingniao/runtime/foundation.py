@@ -14,6 +14,7 @@ from qingniao.outgoing.guard import Guard
 from qingniao.pipeline.pipeline import Pipeline
 from qingniao.runtime.engines import Engines
 from qingniao.runtime.health import Health
+from qingniao.storage.bot_records import BotRecords
 from qingniao.storage.bots import BotLedger, Bots
 from qingniao.storage.conversations import ConversationIndex
 from qingniao.storage.flow_secrets import FlowSecrets
@@ -24,6 +25,8 @@ from qingniao.storage.users import Sessions, Users
 from qingniao.storage.visitors import Arrivals, Visitors
 
 if TYPE_CHECKING:
+    from qingniao.bots.base import BotService
+    from qingniao.runtime.bot_watch import BotWatch
     from qingniao.runtime.bots import Shelf
     from qingniao.workers.ports import Bots as FindBot
     from qingniao.workers.ports import Senses
@@ -47,6 +50,9 @@ class Foundation:
         self.index = ConversationIndex(engines.database, self.visitors)
         self.knowledge = KnowledgeEntries(engines.database)
         self.bots = Bots(engines.database)
+        self.bot_records = BotRecords(engines.database)
+        self.local_bot: BotService | None = None
+        """The bot of the house, if this process answers visitors."""
         self.sealer = Sealer(engines.keys)
         self.outgoing = Outgoing(
             Guard.of(config.outgoing.allow),
@@ -60,6 +66,7 @@ class Foundation:
         self.find_bot: FindBot | None = None
         """Who answers in this process; the same."""
         self._shelf: Shelf | None = None
+        self._bot_watch: BotWatch | None = None
         self.health = Health(engines.log, engines.bus.degraded)
         self.metrics = Metrics()
         for readings in (self.pipeline.readings, self.health.readings, *engines.readings):
@@ -78,8 +85,19 @@ class Foundation:
 
         if self._shelf is None:
             ledger = BotLedger(self.engines.database)
-            self._shelf = Shelf(self.bots, self.sealer, self.outgoing, ledger)
+            self._shelf = Shelf(
+                self.bots, self.sealer, self.outgoing, ledger, self.bot_records, self.bot_watch
+            )
         return self._shelf
+
+    @property
+    def bot_watch(self) -> "BotWatch":
+        """Takes note of what bots do for visitors."""
+        from qingniao.runtime.bot_watch import BotWatch
+
+        if self._bot_watch is None:
+            self._bot_watch = BotWatch(self.bot_records, self.engines.clock)
+        return self._bot_watch
 
     def proxies(self) -> frozenset[str]:
         """Addresses of proxies whose word about the caller is believed."""

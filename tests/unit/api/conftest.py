@@ -21,6 +21,7 @@ from qingniao.flow.plan import Plan
 from qingniao.flow.trial import Tried, Trying
 from qingniao.outgoing.client import Outgoing
 from qingniao.storage.blobs_folder import FolderBlobs
+from qingniao.storage.bot_records import BotRecords
 from qingniao.storage.bots import Bots
 from qingniao.storage.conversations import ConversationIndex
 from qingniao.storage.database import Database
@@ -182,6 +183,7 @@ async def house(tmp_path: Path, outgoing: Outgoing) -> AsyncIterator[House]:
         bots=Bots(database),
         sealer=Sealer(keys),
         build_bot=lambda row, secrets: make(row.kind, row.settings, secrets, outgoing, row.id),
+        bot_records=BotRecords(database),
         flows=Flows(database),
         flow_secrets=FlowSecrets(database),
         try_flow=try_flow,

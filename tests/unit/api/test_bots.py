@@ -1,18 +1,42 @@
 """Bots over HTTP: adding, testing, publishing, taking back; and that a secret never comes out."""
 
+import json
+from collections.abc import AsyncGenerator
 from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
 from doubles_house import StartDouble
 
+from qingniao.bots.base import (
+    BotUnavailable,
+    Done,
+    Grounded,
+    Query,
+    ReplyEvent,
+    TextDelta,
+    Usage,
+)
 from qingniao.bots.kinds import KINDS
+from qingniao.bots.simple import SimpleBot
 from qingniao.doubles.dify import DifyDouble
+from qingniao.runtime.bot_watch import BotWatch
 
 if TYPE_CHECKING:
     from tests.unit.api.conftest import House
 
 KEY = "app-double-chat"
+START_MS = 1_795_500_000_000
+"""The clock of the house."""
+
+
+class Echo(SimpleBot):
+    name = "local"
+
+    async def reply(self, query: Query) -> AsyncGenerator[ReplyEvent]:
+        yield Grounded(confidence=0.9)
+        yield TextDelta(text="You said: ")
+        yield Done(text=f"You said: {query.text}")
 
 
 @pytest.fixture
@@ -204,7 +228,8 @@ async def test_only_administrators(house: "House", admin: httpx.AsyncClient, dra
     agent = await house.agent()
     for method, path in (
         ("GET", ""), ("GET", "/shop"), ("PUT", "/shop"), ("POST", "/shop/test"),
-        ("POST", "/shop/publish"), ("POST", "/shop/rollback"), ("DELETE", "/shop"),
+        ("POST", "/shop/ask"), ("POST", "/shop/first"), ("POST", "/shop/publish"),
+        ("POST", "/shop/rollback"), ("DELETE", "/shop"),
     ):  # fmt: skip
         answer = await agent.request(method, f"/api/v1/bots{path}", json=draft)
         assert answer.status_code == 403, path
@@ -226,3 +251,102 @@ async def test_kinds_are_told(admin: httpx.AsyncClient) -> None:
     told = (await admin.get("/api/v1/bots")).json()["kinds"]
     assert {kind["name"] for kind in told} == set(KINDS)
     assert all(kind["secrets"] for kind in told)
+
+
+async def test_answer_is_read_piece_by_piece(
+    admin: httpx.AsyncClient, draft: dict[str, Any]
+) -> None:
+    await put(admin, draft)
+    body = {"text": "怎么退货？"}
+    async with admin.stream("POST", "/api/v1/bots/shop/ask", json=body) as answer:
+        assert answer.headers["content-type"].startswith("application/x-ndjson")
+        told = [json.loads(line) async for line in answer.aiter_lines()]
+    done = told[-1]["done"]
+    assert "".join(piece["delta"] for piece in told if "delta" in piece) == done["text"]
+    assert done["is_ok"]
+    assert done["first_ms"] > 0
+    assert done["cost"] > 0
+    broken = await admin.post("/api/v1/bots/shop/ask", json={"text": "怎么退货？ [[truncate]]"})
+    last = json.loads(broken.text.splitlines()[-1])["done"]
+    assert (last["is_ok"], last["code"]) == (False, "bot_truncated")
+    assert (await admin.post("/api/v1/bots/shop/ask", json={"text": " "})).status_code == 400
+    assert (await admin.post("/api/v1/bots/none/ask", json={"text": "x"})).status_code == 404
+
+
+async def test_bot_of_the_house_is_tried_beside_the_others(
+    house: "House", admin: httpx.AsyncClient
+) -> None:
+    tried = (await admin.post("/api/v1/bots/local/test", json={"text": "x"})).json()
+    assert (tried["is_ok"], tried["code"]) == (False, "bot_unavailable")
+    assert (await admin.get("/api/v1/bots")).json()["house"]["can_be_tried"] is False
+    object.__setattr__(house.services, "local_bot", Echo)
+    assert (await admin.get("/api/v1/bots")).json()["house"]["can_be_tried"] is True
+    tried = (await admin.post("/api/v1/bots/local/test", json={"text": "x"})).json()
+    assert (tried["text"], tried["is_ok"]) == ("You said: x", True)
+
+
+async def test_who_answers_first_is_chosen_among_those_who_answer(
+    house: "House", admin: httpx.AsyncClient, draft: dict[str, Any]
+) -> None:
+    await put(admin, draft)
+    assert (await admin.get("/api/v1/bots")).json()["first"] == "local"
+    assert (await admin.post("/api/v1/bots/shop/first")).status_code == 404
+    await admin.post("/api/v1/bots/shop/publish")
+    released = house.released
+    assert (await admin.post("/api/v1/bots/shop/first")).status_code == 204
+    assert house.released == released + 1
+    told = (await admin.get("/api/v1/bots")).json()
+    assert told["first"] == "shop"
+    (use,) = told["bots"][0]["uses"]
+    assert (use["kind"], use["title"]["en"]) == ("first", "Bot")
+    assert told["house"]["uses"] == []
+    await admin.delete("/api/v1/bots/shop")
+    assert (await admin.get("/api/v1/bots")).json()["first"] == "local"
+
+
+async def test_bot_that_is_asked_and_gone_is_told(
+    house: "House", admin: httpx.AsyncClient, draft: dict[str, Any]
+) -> None:
+    await put(admin, draft | {"policy": {"then": ["spare", "local"]}})
+    await admin.post("/api/v1/bots/shop/publish")
+    graph = {"nodes": [
+        {"id": "a", "kind": "answer", "title": {"en": "Sales"}, "settings": {"bot": "shop"}},
+        {"id": "b", "kind": "intent", "title": {"en": "Topic"}, "settings": {"judge": "judge"}},
+    ]}  # fmt: skip
+    await house.services.flows.save_draft("after_sales", name="n", graph=graph, now_ms=1)
+    await house.services.flows.publish("after_sales", 1)
+    told = (await admin.get("/api/v1/bots")).json()
+    assert [use["title"] for use in told["bots"][0]["uses"]] == [{"en": "Sales"}]
+    assert {gone["id"]: [use["kind"] for use in gone["uses"]] for gone in told["gone"]} == {
+        "judge": ["node"],
+        "spare": ["then"],
+    }
+    assert [use["of"] for use in told["house"]["uses"]] == ["shop"]
+
+
+async def test_figures_are_those_of_the_last_day(
+    house: "House", admin: httpx.AsyncClient, draft: dict[str, Any]
+) -> None:
+    await put(admin, draft)
+    watch = BotWatch(house.services.bot_records, house.services.clock)
+    yesterday = BotWatch(house.services.bot_records, lambda: START_MS - 86_400_000)
+    yesterday.failed("shop", BotUnavailable("Dify failed inside."))
+    await yesterday.flush()
+    usage = Usage(prompt_tokens=40, completion_tokens=2, cost=0.5, currency="CNY")
+    for first_ms in (80, 90, 4_000):
+        watch.answered("shop", Done(text="", usage=usage), first_ms, 5_000)
+    watch.failed("shop", BotUnavailable("Dify failed inside."))
+    await watch.flush()
+    await watch.flush()
+    told = (await admin.get("/api/v1/bots/shop")).json()
+    figures = told["figures"]
+    assert (figures["answers"], figures["failures"], figures["tokens"]) == (3, 1, 126)
+    assert figures["cost"] == {"CNY": 1.5}
+    assert figures["took_ms"] == 5_000
+    assert 50 < figures["first_p50_ms"] <= 100
+    assert 3_000 < figures["first_p95_ms"] <= 5_000
+    assert told["failure"] == {
+        "code": "bot_unavailable", "detail": "Dify failed inside.", "time": START_MS,
+    }  # fmt: skip
+    await admin.delete("/api/v1/bots/shop")
+    assert await house.services.bot_records.failures() == {}

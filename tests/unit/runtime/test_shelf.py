@@ -10,6 +10,7 @@ from scripted_server import ScriptedServer, says_events
 from qingniao.auth import KeyRing
 from qingniao.auth.sealing import Sealer
 from qingniao.bots.base import (
+    BotError,
     BotMisconfigured,
     BotOverBudget,
     BotService,
@@ -17,10 +18,13 @@ from qingniao.bots.base import (
     Grounded,
     Query,
 )
+from qingniao.bots.figures import read_figures
 from qingniao.bots.kinds import origin_of, place_of
 from qingniao.bots.simple import SimpleBot
 from qingniao.outgoing.client import Outgoing
+from qingniao.runtime.bot_watch import BotWatch
 from qingniao.runtime.bots import Shelf
+from qingniao.storage.bot_records import BotRecords
 from qingniao.storage.bots import BotLedger, Bots
 from qingniao.storage.database import Database
 from qingniao.storage.rows import BotRow
@@ -85,6 +89,30 @@ async def test_answer_names_the_version_that_gave_it(
     assert (await house.answer()).version == "3"
     prompts = [asked.json["messages"][0]["content"] for asked in scripted.asked]
     assert prompts == ["eins", "zwei", "eins"]
+
+
+async def test_what_visitors_got_is_counted_and_a_failure_is_kept(
+    house: House, outgoing: Outgoing, scripted: ScriptedServer
+) -> None:
+    records = BotRecords(house.bots._database)
+    watch = BotWatch(records, lambda: 7_200_000)
+    shelf = Shelf(
+        house.bots, house.sealer, outgoing, BotLedger(house.bots._database), records, watch
+    )
+    house.shelf = shelf
+    await records.put_first("m")
+    await house.publish(policy={"tries": 1})
+    assert shelf.first == "m"
+    await house.answer()
+    scripted.answers.clear()
+    scripted.will(says_events("no answer at all"))
+    with pytest.raises(BotError):
+        await house.answer()
+    await watch.flush()
+    figures = read_figures((await records.sums(2))["m"])
+    assert (figures.answers, figures.failures, figures.tokens) == (1, 1, 61)
+    assert (await records.failures())["m"].detail
+    await shelf.close()
 
 
 async def test_draft_answers_nobody(house: House) -> None:

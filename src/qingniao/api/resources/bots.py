@@ -4,30 +4,35 @@ Rule: a secret goes in and never comes out; only its name is told. It belongs to
 draft that points elsewhere has none until somebody enters it.
 """
 
-import asyncio
-from contextlib import aclosing
+from collections.abc import AsyncIterator
 from typing import Annotated, Final
 
 import msgspec
 from litestar import Router, delete, get, post, put
 from litestar.params import JSONBody, PathParameter
+from litestar.response import Stream
 
+from qingniao.api.bot_about import About, info_of
 from qingniao.api.bot_bodies import (
     BotBack,
     BotChange,
+    BotGone,
     BotId,
     BotInfo,
     BotKind,
     BotList,
+    BotTold,
     BotTried,
     BotTry,
-    BotVersion,
+    HouseBot,
 )
+from qingniao.api.bot_trying import as_lines, asked, failed, looked, told
+from qingniao.api.bot_uses import LOCAL, first_bot
 from qingniao.api.faults import BadInput, NotFound
 from qingniao.api.identity import Here, admins
 from qingniao.api.services import Services
 from qingniao.auth.sealing import SealBroken
-from qingniao.bots.base import BotError, BotMisconfigured, BotService, Closing, Done, Query
+from qingniao.bots.base import BotError, BotMisconfigured, BotService, BotUnavailable, Closing
 from qingniao.bots.kinds import KINDS, origin_of, place_of
 from qingniao.bots.wrappers.budget import MemoryLedger
 from qingniao.bots.wrappers.stack import Policy, guarded
@@ -36,9 +41,7 @@ from qingniao.storage.rows import BotRow
 
 __all__ = ["router"]
 
-TRY_S: Final = 60.0
-"""How long a bot may take in a test."""
-_TAKEN: Final = frozenset({"local"})
+_TAKEN: Final = frozenset({LOCAL})
 """Ids of bots that are not made here."""
 
 
@@ -47,10 +50,27 @@ async def list_bots(services: Here) -> BotList:
     """Every bot with its versions, and the kinds there are."""
     sealed = await services.bots.secrets()
     by_id: dict[str, list[BotRow]] = {}
-    for row in await services.bots.all():
+    rows = await services.bots.all()
+    for row in rows:
         by_id.setdefault(row.id, []).append(row)
+    about = await About.of(services, rows)
     kinds = [BotKind(kind.name, kind.secrets, kind.base_url) for kind in KINDS.values()]
-    return BotList([_info(rows, sealed) for rows in by_id.values()], kinds)
+    answering = {row.id for row in rows if row.status == "published"} | {LOCAL}
+    house = HouseBot(
+        id=LOCAL,
+        can_be_tried=services.local_bot() is not None,
+        figures=about.figures(LOCAL),
+        failure=about.failures.get(LOCAL),
+        uses=about.uses.get(LOCAL, []),
+    )
+    gone = [BotGone(id=bot, uses=uses) for bot, uses in about.uses.items() if bot not in answering]
+    return BotList(
+        [info_of(rows, sealed, about) for rows in by_id.values()],
+        kinds,
+        house,
+        gone,
+        await first_bot(services),
+    )
 
 
 @get("/{bot:str}", guards=[admins])
@@ -101,23 +121,48 @@ async def try_bot(
     bot: Annotated[str, PathParameter()], data: JSONBody[BotTry], services: Here
 ) -> BotTried:
     """Ask the platform how it is, or ask the bot something. Nothing is stored."""
-    rows = await services.bots.versions(bot)
-    row = next((r for r in rows if data.version in (0, r.version)), None)
-    if row is None:
-        raise NotFound
-    built: BotService | None = None
     try:
-        secrets = _opened(row, await services.bots.secrets(bot), services, must=True)
-        built = services.build_bot(row, secrets)
-        async with asyncio.timeout(TRY_S):
-            return await (_asked(built, data.text) if data.text.strip() else _looked(built))
+        built = await _built(bot, data.version, services)
     except BotError as exc:
-        return BotTried(is_ok=False, code=exc.code, detail=str(exc))
-    except TimeoutError:
-        return BotTried(is_ok=False, code="bot_timeout", detail=f"No answer within {TRY_S:g} s.")
+        return failed(exc)
+    try:
+        if data.text.strip():
+            return await asked(built, data.text, data.locale)
+        return await looked(built)
     finally:
-        if isinstance(built, Closing):
-            await built.close()
+        await _close(bot, built)
+
+
+@post("/{bot:str}/ask", guards=[admins], status_code=200)
+async def ask_bot(
+    bot: Annotated[str, PathParameter()], data: JSONBody[BotTry], services: Here
+) -> Stream:
+    """Ask the bot something and read along: one JSON object a line, the last one with `done`."""
+    if not data.text.strip():
+        raise BadInput("There is no question.", field="text")
+    try:
+        built = await _built(bot, data.version, services)
+    except BotError as exc:
+        return _stream(_only(BotTold(done=failed(exc))))
+
+    async def answer() -> AsyncIterator[BotTold]:
+        try:
+            async for piece in told(built, data.text, data.locale):
+                yield piece
+        finally:
+            await _close(bot, built)
+
+    return _stream(answer())
+
+
+@post("/{bot:str}/first", guards=[admins], status_code=204)
+async def answer_first(bot: Annotated[str, PathParameter()], services: Here) -> None:
+    """This one answers from now on, wherever a flow names nobody."""
+    rows = await services.bots.versions(bot)
+    if bot != LOCAL and not any(row.status == "published" for row in rows):
+        raise NotFound
+    await services.bot_records.put_first(bot)
+    services.on_bots_changed()
 
 
 @post("/{bot:str}/publish", guards=[admins], status_code=200)
@@ -145,35 +190,46 @@ async def remove_bot(bot: Annotated[str, PathParameter()], services: Here) -> No
     """Forget a bot with its versions and secrets."""
     if not await services.bots.remove(bot):
         raise NotFound
+    await services.bot_records.forget(bot)
     services.on_bots_changed()
+
+
+async def _built(bot: str, version: int, services: Services) -> BotService:
+    """A bot to be tried. Raises `NotFound` and `BotError`."""
+    if bot == LOCAL:
+        local = services.local_bot()
+        if local is None:
+            raise BotUnavailable("The bot of the house lives in another process.")
+        return local
+    rows = await services.bots.versions(bot)
+    row = next((r for r in rows if version in (0, r.version)), None)
+    if row is None:
+        raise NotFound
+    secrets = _opened(row, await services.bots.secrets(bot), services, must=True)
+    return services.build_bot(row, secrets)
+
+
+async def _close(bot: str, built: BotService) -> None:
+    if bot != LOCAL and isinstance(built, Closing):
+        await built.close()
+
+
+def _stream(pieces: AsyncIterator[BotTold]) -> Stream:
+    # A proxy that gathers an answer would show nothing until its end.
+    headers = {"X-Accel-Buffering": "no"}
+    return Stream(as_lines(pieces), headers=headers, media_type="application/x-ndjson")
+
+
+async def _only(piece: BotTold) -> AsyncIterator[BotTold]:
+    yield piece
 
 
 async def _told(bot: str, services: Services) -> BotInfo:
     rows = await services.bots.versions(bot)
     if not rows:
         raise NotFound
-    return _info(rows, await services.bots.secrets(bot))
-
-
-def _info(rows: list[BotRow], sealed: Sealed) -> BotInfo:
-    newest = rows[0]
-    held = sealed.get((newest.id, origin_of(newest.kind, newest.settings)), {})
-    kind = KINDS.get(newest.kind)
-    missing = [field for field in kind.secrets if field not in held] if kind is not None else []
-    versions = [
-        BotVersion(
-            version=row.version,
-            kind=row.kind,
-            name=row.name,
-            status=row.status,
-            settings=row.settings,
-            policy=row.policy,
-            note=row.note,
-            updated=row.updated,
-        )
-        for row in rows
-    ]
-    return BotInfo(id=newest.id, versions=versions, secrets=sorted(held), missing=missing)
+    about = await About.of(services, await services.bots.all())
+    return info_of(rows, await services.bots.secrets(bot), about)
 
 
 def _check_id(bot: str) -> None:
@@ -217,34 +273,11 @@ def _opened(
     return found
 
 
-async def _looked(bot: BotService) -> BotTried:
-    health = await bot.health()
-    return BotTried(is_ok=health.is_ok, detail=health.detail)
-
-
-async def _asked(bot: BotService, text: str) -> BotTried:
-    query = Query(conversation=0, text=text, visitor="administrator")
-    async with aclosing(bot.reply(query)) as events:
-        async for event in events:
-            if isinstance(event, Done):
-                return BotTried(
-                    is_ok=True,
-                    text=event.text,
-                    citations=[cite.title for cite in event.citations],
-                    first_ms=event.usage.first_ms,
-                    took_ms=event.usage.took_ms,
-                    prompt_tokens=event.usage.prompt_tokens,
-                    completion_tokens=event.usage.completion_tokens,
-                    cost=event.usage.cost,
-                    currency=event.usage.currency,
-                )
-    return BotTried(is_ok=False, code="bot_truncated", detail="The answer broke off.")
-
-
 router = Router(
     path="/api/v1/bots",
     route_handlers=[
-        list_bots, get_bot, save_draft, try_bot, publish_bot, roll_back, remove_bot,
+        list_bots, get_bot, save_draft, try_bot, ask_bot, answer_first, publish_bot, roll_back,
+        remove_bot,
     ],
     tags=["bots"],
 )  # fmt: skip

@@ -38,6 +38,7 @@ class AIRoom:
         self._knowledge = base.knowledge
         self._flow_released = asyncio.Event()
         self._mind = Mind()
+        self._base = base
         self._bot: LocalBot | None = None
         self._own: dict[str, BotService] = {}
         self._shelf = base.shelf
@@ -75,6 +76,7 @@ class AIRoom:
             self._waker.run(),
             self._learning.run(),
             self._shelf.run(),
+            self._base.bot_watch.run(),
             self._sweeper.run(),
         ]
 
@@ -88,6 +90,7 @@ class AIRoom:
     async def drain(self, within_s: float) -> None:
         """Answer those who are being answered; the others keep their mark."""
         await self._answering.dispatcher.drain(within_s)
+        await self._base.bot_watch.flush()
 
     def _hear(self, item: Published) -> None:
         """A hint that there is something new, or that one may have been lost."""
@@ -101,7 +104,7 @@ class AIRoom:
             self._flow_released.set()
 
     def _find_bot(self, bot: str) -> BotService:
-        bot = bot or self._default
+        bot = bot or self._shelf.first or self._default
         if self._bot is not None and bot in ("", self._bot.name):
             return self._own[self._bot.name]
         found = self._shelf.answering(bot, self._own)
@@ -112,7 +115,7 @@ class AIRoom:
     def _learnt(self, learnt: Built) -> None:
         self._mind.use(learnt)
         if self._bot is None:
-            self._bot = LocalBot(learnt.retriever)
+            self._bot = self._base.local_bot = LocalBot(learnt.retriever)
             self._own[self._bot.name] = self._shelf.figures.measured(self._bot)
         else:
             self._bot.use(learnt.retriever)

@@ -1,5 +1,5 @@
 import { afterEach, expect, test, vi } from 'vitest';
-import { ApiError, onApiError, request } from '../src/api/http.ts';
+import { ApiError, onApiError, readLines, request } from '../src/api/http.ts';
 
 afterEach(() => void vi.unstubAllGlobals());
 
@@ -66,4 +66,38 @@ test('no network is an ApiError too, and everyone who asked hears of it', async 
 test('204 is an answer', async () => {
   answering(204, null);
   expect(await request('DELETE', '/x')).toBeUndefined();
+});
+
+/** An answer that comes in pieces that fall as they may. */
+function coming(...pieces: readonly string[]) {
+  const bytes = pieces.map((piece) => new TextEncoder().encode(piece));
+  const body = new ReadableStream({
+    start(control) {
+      for (const piece of bytes) control.enqueue(piece);
+      control.close();
+    },
+  });
+  vi.stubGlobal(
+    'fetch',
+    vi.fn(async () => new Response(body, { status: 200 })),
+  );
+}
+
+test('an answer is heard line by line, wherever the network cuts it', async () => {
+  coming('{"a": 1}\n{"a"', ': 2}\n', '\n{"a": 3}\n{"half');
+  const heard: unknown[] = [];
+  await readLines('POST', '/x', {}, (line) => heard.push(line));
+  expect(heard).toEqual([{ a: 1 }, { a: 2 }, { a: 3 }]);
+});
+
+test('a refusal to answer line by line is an error like any other', async () => {
+  answering(400, JSON.stringify({ error: { code: 'bad_input', text: 't', field: 'text' } }));
+  const cause: unknown = await readLines('POST', '/x', {}, () => {}).catch((error) => error);
+  expect(cause).toMatchObject({ code: 'bad_input', field: 'text' });
+});
+
+test('a line that cannot be read ends the answer with an error', async () => {
+  coming('no json\n');
+  const cause: unknown = await readLines('POST', '/x', {}, () => {}).catch((error) => error);
+  expect(cause).toBeInstanceOf(ApiError);
 });

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { format, HOME, parse, type Route } from '../src/router/route.ts';
+import { BOTS, format, HOME, parse, type Route } from '../src/router/route.ts';
 
 const view = fc.constantFrom('mine', 'waiting', 'all' as const);
 const route: fc.Arbitrary<Route> = fc.oneof(
@@ -17,6 +17,12 @@ const route: fc.Arbitrary<Route> = fc.oneof(
     panel: fc.boolean(),
   }),
   fc.record({ name: fc.constantFrom('knowledge', 'team', 'settings' as const) }),
+  fc.record({
+    name: fc.constant('bots' as const),
+    at: fc.constantFrom('new', 'try' as const),
+    bot: fc.constantFrom(null, 'shop', 'new', 'try', 'a-2'),
+  }),
+  fc.constantFrom(BOTS, { name: 'bots', at: 'bot', bot: 'new' } as const),
 ) as fc.Arbitrary<Route>;
 
 test('an address leads back to its route', () => {
@@ -36,4 +42,8 @@ test('any address leads somewhere', () => {
 
 test.each(['c/0', 'c/-4', 'c/1e99', 'c/abc', 'c', 'nowhere/at/all'])('%s leads home', (path) => {
   expect(parse(path, '')).toEqual(HOME);
+});
+
+test.each(['bots/bot', 'bots/bot/Not-An-Id', 'bots/elsewhere'])('%s leads to all bots', (path) => {
+  expect(parse(path, '')).toEqual(BOTS);
 });

@@ -45,31 +45,67 @@ export function onApiError(listener: Listener): () => void {
   return () => listeners.delete(listener);
 }
 
-export type Method = 'GET' | 'POST' | 'PATCH' | 'DELETE';
+export type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
+
+export interface Options {
+  readonly body?: unknown;
+  readonly form?: FormData;
+  readonly signal?: AbortSignal;
+  /** How long the whole answer may take; otherwise 15 s, and 2 minutes for an upload. */
+  readonly deadlineMs?: number;
+}
 
 /** Call the server. `T` is what the contract promises; 204 gives `undefined`. */
-export async function request<T>(
+export async function request<T>(method: Method, path: string, options: Options = {}): Promise<T> {
+  return told(() => attempt<T>(method, path, options));
+}
+
+/** Call the server and read its answer line by line, each one JSON; ends when the server does. */
+export async function readLines<T>(
   method: Method,
   path: string,
-  options: { body?: unknown; form?: FormData; signal?: AbortSignal } = {},
-): Promise<T> {
+  options: Options,
+  hear: (line: T) => void,
+): Promise<void> {
+  return told(async () => {
+    const { response, translated } = await fetched(method, path, options);
+    if (!response.ok) throw refusal(response, await response.text());
+    const reader = response.body?.pipeThrough(new TextDecoderStream()).getReader();
+    let rest = '';
+    try {
+      for (;;) {
+        const piece = await reader?.read();
+        if (piece === undefined || piece.done) break;
+        const lines = (rest + piece.value).split('\n');
+        rest = lines.pop() ?? '';
+        for (const line of lines) if (line !== '') hear(JSON.parse(line) as T);
+      }
+    } catch (cause) {
+      throw translated(cause);
+    }
+  });
+}
+
+async function told<T>(attempted: () => Promise<T>): Promise<T> {
   try {
-    return await attempt<T>(method, path, options);
+    return await attempted();
   } catch (cause) {
     if (cause instanceof ApiError) for (const listener of listeners) listener(cause);
     throw cause;
   }
 }
 
-async function attempt<T>(
+/** The head of an answer, and how a failure to read its body is to be called. */
+async function fetched(
   method: Method,
   path: string,
-  { body, form, signal }: { body?: unknown; form?: FormData; signal?: AbortSignal },
-): Promise<T> {
+  { body, form, signal, deadlineMs }: Options,
+): Promise<{ response: Response; translated: (cause: unknown) => unknown }> {
   const headers: Record<string, string> = { Accept: 'application/json' };
   if (method !== 'GET') headers['X-Qingniao'] = '1';
   if (body !== undefined) headers['Content-Type'] = 'application/json';
-  const deadline = AbortSignal.timeout(form === undefined ? DEADLINE_MS : UPLOAD_DEADLINE_MS);
+  const patience = deadlineMs ?? (form === undefined ? DEADLINE_MS : UPLOAD_DEADLINE_MS);
+  const deadline = AbortSignal.timeout(patience);
   const init: RequestInit = {
     method,
     headers,
@@ -79,19 +115,21 @@ async function attempt<T>(
   if (form !== undefined) init.body = form;
   else if (body !== undefined) init.body = JSON.stringify(body);
 
-  let response: Response;
-  try {
-    response = await fetch(ROOT + path, init);
-  } catch (cause) {
+  const translated = (cause: unknown): unknown => {
     // Our own caller gave up: that is not a fault and must not be shown as one.
-    if (signal?.aborted === true) throw cause;
-    const late = deadline.aborted;
-    throw new ApiError({
-      code: late ? 'timeout' : 'offline',
-      text: String(cause),
-      temporary: true,
-    });
+    if (signal?.aborted === true) return cause;
+    const code = deadline.aborted ? 'timeout' : 'offline';
+    return new ApiError({ code, text: String(cause), temporary: true });
+  };
+  try {
+    return { response: await fetch(ROOT + path, init), translated };
+  } catch (cause) {
+    throw translated(cause);
   }
+}
+
+async function attempt<T>(method: Method, path: string, options: Options): Promise<T> {
+  const { response } = await fetched(method, path, options);
   if (response.status === 204) return undefined as T;
   const text = await response.text();
   if (!response.ok) throw refusal(response, text);

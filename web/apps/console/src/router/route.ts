@@ -13,8 +13,17 @@ export interface InboxRoute {
   readonly panel: boolean;
 }
 
+export interface BotsRoute {
+  readonly name: 'bots';
+  /** All of them, a new one, one, or two side by side. */
+  readonly at: 'list' | 'new' | 'bot' | 'try';
+  /** Which one; of two, the one on the right; of a new one, its platform. */
+  readonly bot: string | null;
+}
+
 export type Route =
   | InboxRoute
+  | BotsRoute
   | { readonly name: 'knowledge' }
   | { readonly name: 'team' }
   | { readonly name: 'settings' };
@@ -23,6 +32,9 @@ export type Page = Route['name'];
 
 export const HOME: InboxRoute = { name: 'inbox', view: 'mine', id: null, panel: false };
 
+export const BOTS: BotsRoute = { name: 'bots', at: 'list', bot: null };
+
+const BOT = /^[a-z0-9][a-z0-9-]{0,63}$/;
 const VIEWS: readonly View[] = ['mine', 'waiting', 'all'];
 
 /** Read an address below the base; what is unknown leads home. */
@@ -36,6 +48,8 @@ export function parse(path: string, search: string): Route {
     case 'team':
     case 'settings':
       return { name: page };
+    case 'bots':
+      return botsRoute(id, panel);
     case 'c': {
       const number = Number(id);
       if (!Number.isSafeInteger(number) || number <= 0) return { ...HOME, view };
@@ -46,8 +60,18 @@ export function parse(path: string, search: string): Route {
   }
 }
 
+function botsRoute(at: string | undefined, bot: string | undefined): BotsRoute {
+  const known = bot !== undefined && BOT.test(bot) ? bot : null;
+  if (at === 'new' || at === 'try') return { name: 'bots', at, bot: known };
+  return at === 'bot' && known !== null ? { name: 'bots', at, bot: known } : BOTS;
+}
+
 /** The address of a route, relative to the base and without a leading slash. */
 export function format(route: Route): string {
+  if (route.name === 'bots') {
+    if (route.at === 'list') return 'bots';
+    return route.bot === null ? `bots/${route.at}` : `bots/${route.at}/${route.bot}`;
+  }
   if (route.name !== 'inbox') return route.name;
   const path = route.id === null ? '' : `c/${route.id}${route.panel ? '/visitor' : ''}`;
   return route.view === 'mine' ? path : `${path}?view=${route.view}`;

@@ -5,7 +5,7 @@ import { badge } from '../format/names.ts';
 import { useLink } from '../live/context.tsx';
 import { Avatar } from '../parts/avatar.tsx';
 import { Bird, Icon, type IconName } from '../parts/icon.tsx';
-import { HOME, type Page, type Route } from '../router/route.ts';
+import { BOTS, HOME, type Page, type Route } from '../router/route.ts';
 import { linkTo } from '../router/router.ts';
 
 interface Item {
@@ -17,8 +17,12 @@ interface Item {
 const ITEMS: readonly Item[] = [
   { page: 'inbox', icon: 'inbox', route: HOME },
   { page: 'knowledge', icon: 'book', route: { name: 'knowledge' } },
+  { page: 'bots', icon: 'bot', route: BOTS },
   { page: 'team', icon: 'team', route: { name: 'team' } },
 ];
+
+/** What only administrators look after. */
+const ADMIN: ReadonlySet<Page> = new Set(['bots', 'team']);
 
 interface RailProps {
   readonly user: User;
@@ -31,7 +35,7 @@ interface RailProps {
 export function Rail({ user, page, calls, onKeys }: RailProps) {
   const { t } = useTranslation();
   const link = useLink();
-  const items = ITEMS.filter((item) => item.page !== 'team' || user.role === 'admin');
+  const items = ITEMS.filter((item) => !ADMIN.has(item.page) || user.role === 'admin');
   return (
     <nav className="rail" aria-label={t('nav.label')}>
       <span className="rail-bird">

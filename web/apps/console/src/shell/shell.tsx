@@ -17,6 +17,7 @@ const Overlay = lazy(() => import('../keys/overlay.tsx').then((m) => ({ default:
 const Knowledge = lazy(() =>
   import('../knowledge/page.tsx').then((m) => ({ default: m.KnowledgePage })),
 );
+const Bots = lazy(() => import('../bots/page.tsx').then((m) => ({ default: m.BotsPage })));
 const Team = lazy(() => import('../team/page.tsx').then((m) => ({ default: m.TeamPage })));
 const Settings = lazy(() =>
   import('../settings/page.tsx').then((m) => ({ default: m.SettingsPage })),
@@ -52,6 +53,7 @@ function Frame({ user }: { user: User }) {
             <Suspense fallback={<PageSkeleton />}>
               {route.name === 'inbox' && <Inbox route={route} />}
               {route.name === 'knowledge' && <Knowledge />}
+              {route.name === 'bots' && <Bots route={route} />}
               {route.name === 'team' && <Team />}
               {route.name === 'settings' && <Settings />}
             </Suspense>

@@ -1,6 +1,7 @@
 /** Choosing a new password: forced after a one-time password, or from the settings. Judges while typing. */
 import { useQueryClient } from '@tanstack/react-query';
 import { Button } from 'antd';
+import type { TFunction } from 'i18next';
 import { type FormEvent, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { changePassword } from '../api/calls.ts';
@@ -129,7 +130,7 @@ function Meter({ strength }: { strength: Strength }) {
   );
 }
 
-function wordFor(strength: Strength, t: ReturnType<typeof useTranslation>['t']): string {
+function wordFor(strength: Strength, t: TFunction): string {
   switch (strength.grade) {
     case 'empty':
       return t('password.rule');
