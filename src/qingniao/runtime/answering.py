@@ -20,8 +20,7 @@ from qingniao.storage.visitors import Visitors
 from qingniao.workers.ai import AIWorker
 from qingniao.workers.attachments import Attachments
 from qingniao.workers.dispatch import Dispatcher
-from qingniao.workers.hands import Hands
-from qingniao.workers.ports import Bots, Senses, Teams
+from qingniao.workers.ports import Bots, Outside, Senses, Teams
 from qingniao.workers.ratings import Ratings
 from qingniao.workers.waking import Timers
 
@@ -43,7 +42,7 @@ class Answering:
         bot: Bots,
         teams: Teams,
         attachments: Attachments,
-        hands: Hands | None = None,
+        hands: Outside | None = None,
         timers: Timers | None = None,
         clock: Clock = wall_ms,
         parallel: int,

@@ -6,12 +6,11 @@ Rule: a secret is opened here, for the origin that it is kept for, and by nobody
 from collections.abc import Mapping
 
 from qingniao.auth.sealing import SealBroken
+from qingniao.flow.secrets import place_of
 from qingniao.log import get_logger
 from qingniao.runtime.changes import Changes
 from qingniao.runtime.foundation import Foundation
-from qingniao.storage.flow_secrets import FlowSecrets
 from qingniao.workers.hands import Hands
-from qingniao.workers.sending import place_of_secret
 
 __all__ = ["make_hands"]
 
@@ -21,14 +20,13 @@ _log = get_logger("runtime")
 def make_hands(base: Foundation) -> Hands:
     """The hands of this process."""
     engines, bus = base.engines, base.engines.bus
-    stored = FlowSecrets(engines.database)
     changes = Changes(engines.log, base.pipeline, bus.fanout, bus.queue, bus.presence)
 
     async def secrets(origin: str) -> Mapping[str, str]:
         found: dict[str, str] = {}
-        for name, sealed in (await stored.sealed(origin)).items():
+        for name, sealed in (await base.flow_secrets.sealed(origin)).items():
             try:
-                found[name] = base.sealer.open(sealed, place_of_secret(origin, name))
+                found[name] = base.sealer.open(sealed, place_of(origin, name))
             except SealBroken:
                 _log.error("flow_secret_broken", origin=origin, secret=name)
         return found

@@ -125,7 +125,8 @@ class Flows:
             if draft is not None:
                 await connection.execute(_drafts(flow))
             number = max(row.version for row in rows if row.status == "published") + 1
-            back = msgspec.structs.replace(old, version=number, updated=now_ms)
+            stamp = await _stamp(connection, now_ms)
+            back = msgspec.structs.replace(old, version=number, updated=stamp)
             await connection.execute(insert(flows), msgspec.structs.asdict(back))
             if draft is not None:
                 after = msgspec.structs.replace(draft, version=number + 1)
@@ -193,7 +194,7 @@ async def publish_within(connection: AsyncConnection, flow: str, now_ms: int) ->
     statement = (
         update(flows)
         .where(flows.c.id == flow, flows.c.status == "draft")
-        .values(status="published", updated=now_ms)
+        .values(status="published", updated=await _stamp(connection, now_ms))
         .returning(*_FLOW)
     )
     row = (await connection.execute(statement)).first()
@@ -207,6 +208,13 @@ async def _unchanged(connection: AsyncConnection, flow: str, began_from: int | N
     if began_from is not None and began_from != before:
         raise DraftChanged
     return before
+
+
+async def _stamp(connection: AsyncConnection, now_ms: int) -> int:
+    """A time for what is published now: later than that of all others, also when the clock has
+    stepped back, since the flow that was published last is the reception."""
+    query = select(func.max(flows.c.updated)).where(flows.c.status == "published")
+    return max(now_ms, int(await connection.scalar(query) or 0) + 1)
 
 
 def _drafts(flow: str) -> Any:

@@ -50,7 +50,6 @@ from qingniao.protocol.frames import EntryType
 from qingniao.workers.attachments import Attachments
 from qingniao.workers.bot_reply import Listener, Taken, Timer
 from qingniao.workers.handoff_summary import summarise
-from qingniao.workers.hands import Hands
 from qingniao.workers.judges import Judges
 from qingniao.workers.language import clauses, locale_of
 from qingniao.workers.ports import (
@@ -58,6 +57,7 @@ from qingniao.workers.ports import (
     Flows,
     Locales,
     Log,
+    Outside,
     Plans,
     PublishDelta,
     Senses,
@@ -105,7 +105,7 @@ class AIWorker:
         locale: Locales,
         teams: Teams,
         flows: Flows | None = None,
-        hands: Hands | None = None,
+        hands: Outside | None = None,
         timers: Timers | None = None,
         clock: Clock = wall_ms,
         limits: AILimits | None = None,

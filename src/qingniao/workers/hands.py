@@ -16,11 +16,12 @@ from qingniao.errors import QingniaoError
 from qingniao.flow.effects import Fetch, Remember
 from qingniao.flow.events import About, Fetched, Remembered, ServiceFailed, TimedOut
 from qingniao.flow.plan import Needs
+from qingniao.flow.secrets import origin_of
 from qingniao.log import get_logger
 from qingniao.outgoing.client import Ask, Outgoing
 from qingniao.storage.rows import Visitor
 from qingniao.workers.answers import NotJson, taken
-from qingniao.workers.sending import SecretMissing, filled, origin_of_fetch
+from qingniao.workers.sending import SecretMissing, filled
 
 __all__ = ["MAX_ANSWER_BYTES", "Hands", "Secrets"]
 
@@ -92,7 +93,7 @@ class Hands:
         started_s = time.perf_counter()
         try:
             async with asyncio.timeout(fetch.deadline_s):
-                secrets = await self._secrets(origin_of_fetch(fetch.url))
+                secrets = await self._secrets(origin_of(fetch.url))
                 whole = filled(fetch, secrets)
                 ask = Ask(
                     method=whole.method,

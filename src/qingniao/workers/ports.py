@@ -9,7 +9,18 @@ from typing import Protocol
 from qingniao.bots.base import BotService
 from qingniao.chat.head import Head
 from qingniao.chat.intake import Decision, Outcome, Reported, Summary
-from qingniao.flow.events import Classified, Found, Moderated, VisitorSaid
+from qingniao.flow.effects import Fetch, Remember
+from qingniao.flow.events import (
+    About,
+    Classified,
+    Fetched,
+    Found,
+    Moderated,
+    Remembered,
+    ServiceFailed,
+    TimedOut,
+    VisitorSaid,
+)
 from qingniao.flow.plan import Needs, Plan
 from qingniao.protocol.frames import Entry
 from qingniao.storage.rows import Team
@@ -19,6 +30,7 @@ __all__ = [
     "Flows",
     "Locales",
     "Log",
+    "Outside",
     "Plans",
     "PublishDelta",
     "Senses",
@@ -102,6 +114,24 @@ class Flows(Protocol):
     async def edition(self, edition: str) -> Plan | None:
         """The plan of these versions; `None` if one is gone or cannot be read any more. May raise
         anything."""
+        ...
+
+
+class Outside(Protocol):
+    """What a flow has done outside of its conversation. Never raises, and never takes for ever."""
+
+    async def about(self, visitor: str, needs: Needs, *, is_first: bool) -> About:
+        """What is known as a turn begins."""
+        ...
+
+    async def fetch(self, fetch: Fetch) -> Fetched | ServiceFailed | TimedOut:
+        """Ask another machine."""
+        ...
+
+    async def remember(
+        self, visitor: str, conversation: int, remember: Remember
+    ) -> Remembered | ServiceFailed | TimedOut:
+        """Write on the visitor's record."""
         ...
 
 

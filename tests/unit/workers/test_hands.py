@@ -11,13 +11,13 @@ from qingniao.errors import StorageError
 from qingniao.flow.effects import Fetch, Remember
 from qingniao.flow.events import About, Fetched, Remembered, ServiceFailed, TimedOut
 from qingniao.flow.plan import Needs
+from qingniao.flow.secrets import origin_of
 from qingniao.flow.templates import mark
 from qingniao.outgoing.client import Outgoing
 from qingniao.outgoing.guard import Guard
 from qingniao.storage.rows import Visitor
 from qingniao.workers.answers import NotJson, taken
 from qingniao.workers.hands import MAX_ANSWER_BYTES, Hands
-from qingniao.workers.sending import origin_of_fetch
 
 
 class Shop:
@@ -136,7 +136,7 @@ async def test_an_answer_is_taken_apart(shop: Shop, around: Around) -> None:
 
 
 async def test_secrets_are_put_in_on_the_way_out(shop: Shop, around: Around) -> None:
-    around.secrets[origin_of_fetch(shop.url)] = {"key": 'k"&1'}
+    around.secrets[origin_of(shop.url)] = {"key": 'k"&1'}
     fetch = Fetch(
         method="POST",
         url=f"{shop.url}/?k={mark('key')}",
@@ -156,7 +156,7 @@ async def test_a_secret_of_another_origin_is_not_sent(shop: Shop, around: Around
     fetch = Fetch(method="GET", url=f"{shop.url}/", headers={"X-Key": mark("key")})
     failed = await around.hands.fetch(fetch)
     assert failed == ServiceFailed(
-        reason=f"There is no secret called key for {origin_of_fetch(shop.url)}."
+        reason=f"There is no secret called key for {origin_of(shop.url)}."
     )
     assert shop.asked == []
 

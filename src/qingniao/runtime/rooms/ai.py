@@ -16,7 +16,6 @@ from qingniao.runtime.foundation import Foundation
 from qingniao.runtime.learning import make_learning
 from qingniao.runtime.rooms.sweeping import own_sweeper
 from qingniao.storage.files import Files
-from qingniao.storage.flows import Flows
 from qingniao.storage.timers import FlowTimers
 from qingniao.training import Built
 from qingniao.workers.attachments import Attachments
@@ -35,7 +34,7 @@ class AIRoom:
     def __init__(self, base: Foundation) -> None:
         engines, bus = base.engines, base.engines.bus
         self._fanout = bus.fanout
-        self._flows = Flows(engines.database)
+        self._flows = base.flows
         self._knowledge = base.knowledge
         self._flow_released = asyncio.Event()
         self._mind = Mind()
@@ -47,6 +46,7 @@ class AIRoom:
         self._learning = make_learning(
             base.config, engines.database, engines.blobs, self._entries, self._learnt
         )
+        base.senses, base.find_bot = self._mind, self._find_bot
         self._sweeper = own_sweeper(engines, Role.AI)
         self._waker = Waker(FlowTimers(engines.database), engines.log, bus.queue, engines.clock)
         self._answering = Answering(
