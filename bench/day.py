@@ -43,6 +43,7 @@ SETTINGS: Final = {
     "QINGNIAO_API_VISITORS_PER_MINUTE": "1000000",
     # Ten connections stand for the agents of a large house: no person types that fast.
     "QINGNIAO_WIRE_AGENT_RATE": "1000000",
+    "QINGNIAO_GATEWAY_FRAMES": "1000000",
 }
 _DAY: Final = 100_000
 _AGENTS: Final = 10

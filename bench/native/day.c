@@ -193,6 +193,7 @@ static void heard(side *s, const entry *e) {
 }
 
 static void lost(client *c) {
+    if (c->is_agent) { fprintf(stderr, "an agent's connection was dropped\n"); exit(2); }
     if (c->phase != GONE) { dropped++; return; }
     visit *v = &visits[c - clients - agents];
     v->is_gone = 1;

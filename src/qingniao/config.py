@@ -158,6 +158,10 @@ class WorkersConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     waiting: int = 100_000
     """Conversations waiting for one kind of worker; above it the hint is left out and the sweeper
     brings it again (policy: refuse)."""
+    team_wait_ms: int = 60_000
+    """How long a conversation waits for the team it was handed to, while somebody of that team is
+    there and has no room; then everybody is asked. With nobody of it there, everybody is at once.
+    """
 
 
 class BusConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -5,7 +5,7 @@ when somebody scrapes, so that a message pays for an addition and nothing else.
 """
 
 from bisect import bisect_left
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import accumulate
 
 from prometheus_client import CollectorRegistry, generate_latest
@@ -16,7 +16,7 @@ from prometheus_client.core import (
     Metric,
 )
 
-__all__ = ["Histogram", "Metrics", "Reading"]
+__all__ = ["Histogram", "Labelled", "Metrics", "Reading"]
 
 
 class Histogram:
@@ -43,7 +43,19 @@ class Histogram:
         return list(zip(names, map(float, accumulate(self._counts)), strict=True))
 
 
-Reading = tuple[str, str, str, float | Histogram]
+class Labelled:
+    """One value for each combination of labels. Whoever makes it bounds how many there can be."""
+
+    __slots__ = ("names", "values")
+
+    def __init__(
+        self, names: tuple[str, ...], values: Mapping[tuple[str, ...], float | Histogram]
+    ) -> None:
+        self.names = names
+        self.values = values
+
+
+Reading = tuple[str, str, str, float | Histogram | Labelled]
 """(kind `counter`, `gauge` or `histogram`, name without prefix, help, value)"""
 
 
@@ -64,12 +76,24 @@ class Metrics:
         for source in self._sources:
             for kind, name, text, value in source():
                 name = f"qingniao_{name}"
-                if isinstance(value, Histogram):
-                    yield HistogramMetricFamily(name, text, value.buckets(), value.total)
-                    continue
-                family = CounterMetricFamily if kind == "counter" else GaugeMetricFamily
-                yield family(name, text, value)
+                labelled = value if isinstance(value, Labelled) else Labelled((), {(): value})
+                yield _family(kind, name, text, labelled)
 
     def render(self) -> bytes:
         """The text a scrape gets."""
         return generate_latest(self._registry)
+
+
+def _family(kind: str, name: str, text: str, value: Labelled) -> Metric:
+    if kind == "histogram":
+        spread = HistogramMetricFamily(name, text, labels=value.names)
+        for labels, one in value.values.items():
+            if isinstance(one, Histogram):
+                spread.add_metric(labels, one.buckets(), one.total)
+        return spread
+    kinds = CounterMetricFamily if kind == "counter" else GaugeMetricFamily
+    family = kinds(name, text, labels=value.names)
+    for labels, one in value.values.items():
+        if not isinstance(one, Histogram):
+            family.add_metric(labels, one)
+    return family

@@ -34,6 +34,7 @@ from qingniao.storage.rows import (
     Site,
 )
 from qingniao.storage.site import SiteSettings
+from qingniao.storage.teams import Teams, UnknownMember
 from qingniao.storage.users import Sessions, Users
 from qingniao.storage.visitors import Arrivals, Visitors
 
@@ -415,6 +416,54 @@ async def test_a_full_disk_is_said_to_be_full(sqlite: Database):
     entries = [KnowledgeEntry(id="q", title="T", question="Q", answer="A" * 1_000_000)]
     with pytest.raises(StorageError, match="full"):
         await KnowledgeEntries(sqlite).put(entries, 1)
+
+
+async def a_user(database: Database, login: str) -> int:
+    made = await Users(database).add(
+        login=login, name=login, role="agent", password_hash="", now_ms=1
+    )
+    return made.id
+
+
+async def test_teams_have_members_and_unlike_names(database: Database):
+    teams = Teams(database)
+    li, wang = await a_user(database, "li"), await a_user(database, "wang")
+    first = await teams.add(name="售后组", description="退货", members=[wang, li], now_ms=1)
+    second = await teams.add(name="Returns", description="", members=[li], now_ms=2)
+    assert (first.members, second.members) == ((li, wang), (li,))
+    with pytest.raises(Taken):
+        await teams.add(name=" RETURNS", description="", members=(), now_ms=3)
+    with pytest.raises(Taken):
+        await teams.change(first.id, name="returns")
+    with pytest.raises(UnknownMember, match="999"):
+        await teams.change(first.id, name="退换组", members=[999])
+    assert await teams.all() == [first, second], "a refused change changes nothing"
+    renamed = await teams.change(first.id, name="退换组", members=[wang])
+    assert renamed is not None
+    assert (renamed.name, renamed.description, renamed.members) == ("退换组", "退货", (wang,))
+    assert await teams.all() == [renamed, second]
+
+
+async def test_number_of_a_deleted_team_is_never_given_again(open_database: Open):
+    database = await open_database()
+    teams = Teams(database)
+    first = await teams.add(name="售后组", description="", members=(), now_ms=1)
+    assert await teams.remove(first.id)
+    assert not await teams.remove(first.id)
+    assert await teams.change(first.id, name="x") is None
+    await database.close()
+    again = Teams(await open_database())
+    assert (await again.add(name="售后组", description="", members=(), now_ms=2)).id > first.id
+
+
+async def test_two_administrators_may_make_the_same_team_at_once(database: Database):
+    teams = Teams(database)
+    made = await asyncio.gather(
+        *(teams.add(name="售后组", description="", members=(), now_ms=1) for _ in range(5)),
+        return_exceptions=True,
+    )
+    assert sum(isinstance(one, Taken) for one in made) == 4
+    assert len(await teams.all()) == 1
 
 
 def test_the_migrations_add_up_to_the_tables():

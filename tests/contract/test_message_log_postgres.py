@@ -37,8 +37,10 @@ async def pair(postgres_url: str, stack: AsyncExitStack) -> tuple[PostgresMessag
     return tuple([await opened(postgres_url, stack) for _ in range(2)])
 
 
-async def opened(url: str, stack: AsyncExitStack, **options: int) -> PostgresMessageLog:
-    log = await PostgresMessageLog.open(url, deadline_s=DEADLINE_S, **options)
+async def opened(
+    url: str, stack: AsyncExitStack, *, deadline_s: float = DEADLINE_S, **options: int
+) -> PostgresMessageLog:
+    log = await PostgresMessageLog.open(url, deadline_s=deadline_s, **options)
     stack.push_async_callback(log.close)
     return log
 
@@ -190,8 +192,9 @@ async def test_random_sets_of_conversations_never_wait_in_a_circle(
     stack: AsyncExitStack,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    # Half of them take the locks first, which is where a circle could be.
-    logs = [await opened(postgres_url, stack) for _ in range(4)]
+    # Half of them take the locks first, which is where a circle could be. They may wait long for
+    # each other; a circle would be seen sooner (PostgreSQL looks after a second).
+    logs = [await opened(postgres_url, stack, deadline_s=20) for _ in range(4)]
 
     async def writes(log: PostgresMessageLog, writer: int) -> None:
         chance = random.Random(writer)
@@ -381,6 +384,23 @@ async def test_months_are_made_ahead_once(
     tables = [name for name in there if not name.endswith("pkey")]
     assert len(tables) == MONTHS_AHEAD + 1
     assert tables[0] == f"messages.entries_{dt.datetime.now(dt.UTC):%Y_%m}"
+
+
+async def test_older_layout_is_brought_up(
+    postgres: PostgresServer, postgres_url: str, stack: AsyncExitStack
+) -> None:
+    await opened(postgres_url, stack)
+    asking = "SELECT prosrc FROM pg_proc WHERE proname = 'append'"
+    new = await asyncio.to_thread(postgres.execute, asking, database="test")
+    older = (
+        "UPDATE messages.layout SET version = 1",
+        "UPDATE pg_proc SET prosrc = 'BEGIN RETURN; END' WHERE proname = 'append'",
+    )
+    for change in older:
+        await asyncio.to_thread(postgres.execute, change, database="test")
+    log = await opened(postgres_url, stack)
+    assert await asyncio.to_thread(postgres.execute, asking, database="test") == new
+    assert await sure(log, text(1)) == 1
 
 
 async def test_newer_layout_and_wrong_urls_are_told_in_a_sentence(

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from qingniao.chat.head import DEVICES_KEPT, Head, fold
-from qingniao.chat.intake import Intent, Message, Move, Outcome, Rename, decide
+from qingniao.chat.intake import Intent, Message, Move, Outcome, Rename, Wanted, decide
 from qingniao.chat.lifecycle import NEXT, Event, Status, Why
 from qingniao.chat.view import AGENTS_ONLY, for_visitor
 from qingniao.protocol.codes import Code
@@ -94,12 +94,12 @@ class Conversation(RuleBasedStateMachine):
         agent, name = (4, "客服4") if event is Event.ASSIGN else (0, "")
         self._offer(Move(7, event, Why.LEAST_BUSY, agent, name, session))
 
-    @rule(hands_over=st.booleans())
-    def flow_starts(self, hands_over: bool) -> None:
+    @rule(hands_over=st.booleans(), team=st.sampled_from([None, Wanted(2, "售后组")]))
+    def flow_starts(self, hands_over: bool, team: Wanted | None) -> None:
         self.outcomes.append(
             Outcome(
                 7, self.head.session, self.head.asked, ((EntryType.ANSWER, {"text": "在"}),),
-                event=Event.HANDOFF if hands_over else None, why=Why.UNSURE,
+                event=Event.HANDOFF if hands_over else None, why=Why.UNSURE, team=team,
                 state={"asked": self.head.asked},
             )
         )  # fmt: skip

@@ -56,6 +56,9 @@ try {
   await box.press('Enter');
   await reads(panel, '自签收之日起');
   await reads(panel, '《退换货规则》');
+  const helped = (where) => where.getByRole('button', { name: '有帮助', pressed: true });
+  await panel.getByRole('button', { name: '有帮助', exact: true }).click();
+  await helped(panel).waitFor();
   await picture(visitor, 'visitor-answer');
   await accessible(visitor, 'the answer');
 
@@ -87,6 +90,8 @@ try {
   const transcript = agent.getByRole('region', { name: '会话内容' });
   await reads(transcript, '退款多久到账？转人工');
   await reads(transcript, '交接小结');
+  await reads(transcript, '访客觉得机器人的回答有帮助');
+  await reads(transcript, '评价的去向');
   await picture(agent, 'console-handoff');
   await accessible(agent, 'the handoff');
 
@@ -132,6 +137,8 @@ try {
     await reads(again, text);
     assert.equal(await times(again, text), 1, `${text} after reload`);
   }
+
+  await helped(again).waitFor();
 
   log('the agent closes; the visitor may rate');
   await agent.getByRole('button', { name: /结束会话/ }).click();

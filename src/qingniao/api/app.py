@@ -19,6 +19,7 @@ from qingniao.api.resources import (
     knowledge,
     session,
     site,
+    teams,
     users,
     visitors,
 )
@@ -40,6 +41,7 @@ def create_app(services: Services) -> "ASGIApp":
         route_handlers=[
             session.router,
             users.router,
+            teams.router,
             conversations.router,
             visitors.router,
             files.router,

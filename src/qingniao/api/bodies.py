@@ -23,6 +23,7 @@ __all__ = [
     "KnowledgeItem",
     "KnowledgeList",
     "NewPassword",
+    "NewTeam",
     "NewUser",
     "NewUserAnswer",
     "NewVisitor",
@@ -31,6 +32,10 @@ __all__ = [
     "SignIn",
     "SiteAnswer",
     "SiteChange",
+    "TeamChange",
+    "TeamInfo",
+    "TeamList",
+    "TeamRef",
     "Ticket",
     "UserAnswer",
     "UserChange",
@@ -111,7 +116,41 @@ class NewUserAnswer(Struct, frozen=True):
     password: str
 
 
+Description = Annotated[str, Meta(max_length=500)]
+Members = Annotated[list[int], Meta(max_length=1_000)]
+
+
+class TeamInfo(Struct, frozen=True, kw_only=True):
+    """`Team` of the reference."""
+
+    id: int
+    name: str
+    description: str
+    members: tuple[int, ...]
+
+
+class TeamList(Struct, frozen=True):
+    teams: list[TeamInfo]
+
+
+class NewTeam(Struct, frozen=True, kw_only=True):
+    name: Name
+    description: Description = ""
+    members: Members = []
+
+
+class TeamChange(Struct, frozen=True, kw_only=True):
+    name: Name | UnsetType = UNSET
+    description: Description | UnsetType = UNSET
+    members: Members | UnsetType = UNSET
+
+
 class AgentRef(Struct, frozen=True):
+    id: int
+    name: str
+
+
+class TeamRef(Struct, frozen=True):
     id: int
     name: str
 
@@ -142,6 +181,7 @@ class Conversation(Struct, frozen=True, kw_only=True):
     read: ReadMarks
     visitor: VisitorRef
     online: bool
+    team: TeamRef | None
 
 
 class ConversationList(Struct, frozen=True):

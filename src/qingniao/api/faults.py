@@ -23,6 +23,7 @@ __all__ = [
     "NotAllowed",
     "NotFound",
     "SignedOut",
+    "TeamTaken",
     "TimedOut",
     "TooLarge",
     "TooManyTries",
@@ -123,6 +124,14 @@ class LoginTaken(HttpFault):
     code = "login_taken"
     status = 409
     field = "login"
+
+
+class TeamTaken(HttpFault):
+    """There is a team of this name already."""
+
+    code = "team_taken"
+    status = 409
+    field = "name"
 
 
 class TooLarge(HttpFault):

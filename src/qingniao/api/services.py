@@ -24,6 +24,7 @@ from qingniao.storage.ids import IdRange
 from qingniao.storage.knowledge import KnowledgeEntries
 from qingniao.storage.rows import BotRow, User
 from qingniao.storage.site import SiteSettings
+from qingniao.storage.teams import Teams
 from qingniao.storage.users import Sessions, Users
 from qingniao.storage.visitors import Visitors
 
@@ -73,6 +74,7 @@ class Services:
 
     users: Users
     sessions: Sessions
+    teams: Teams
     visitors: Visitors
     index: ConversationIndex
     files: Files

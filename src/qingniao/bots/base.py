@@ -30,6 +30,7 @@ __all__ = [
     "Closing",
     "ConversationGone",
     "Done",
+    "FeedbackUnsupported",
     "Grounded",
     "Health",
     "InputRequired",
@@ -59,10 +60,12 @@ class Turn(Struct, frozen=True, kw_only=True):
 
 
 class Attachment(Struct, frozen=True, kw_only=True):
-    """A file that came with the question. Bots without `Capabilities.reads_files` ignore it.
+    """A file that came with the question. Bots without `Capabilities.reads_files` get its name as
+    words instead.
 
     `url` must be reachable by the platform; where `content` is given it is uploaded instead, if the
-    platform takes uploads.
+    platform takes uploads. With neither it is too large, or could not be read: only the name is
+    known.
     """
 
     name: str
@@ -90,6 +93,10 @@ class Query(Struct, frozen=True, kw_only=True):
     instructions: str = ""
     """What whoever asks wants of this answer; a platform without a place for that reads it before
     the text."""
+    idle_s: float = 0.0
+    """How long a silence whoever asks will bear, in seconds; zero: as the bot's policy says."""
+    total_s: float = 0.0
+    """The same for the whole reply."""
 
     @property
     def user(self) -> str:
@@ -130,13 +137,16 @@ class Usage(Struct, frozen=True, kw_only=True):
 class Action(Struct, frozen=True, kw_only=True):
     """Something the bot wants done, in place of an answer or beside it.
 
-    `handoff`: call a person; `name` may name a team. `tool`: call the tool `name`, which the bot
-    was told of and cannot call itself; `arguments` is JSON, as the model wrote it.
+    `handoff`: call a person; `name` may name a team, and `reason` say in a few words why. It is
+    heeded at once. `tool`: call the tool `name`, which the bot was told of and cannot call itself;
+    `arguments` is JSON, as the model wrote it. A tool that nobody has, and any other kind, is
+    recorded and does nothing.
     """
 
-    kind: Literal["handoff", "tool"]
+    kind: str
     name: str = ""
     arguments: str = ""
+    reason: str = ""
 
 
 class Grounded(Struct, frozen=True, kw_only=True, tag="grounded"):
@@ -193,6 +203,8 @@ class Done(Struct, frozen=True, kw_only=True, tag="done"):
     """The platform's own id of this answer, for feedback on it."""
     version: str = ""
     """Which version of the bot's settings gave this answer; empty where none are kept."""
+    bot: str = ""
+    """Whose answer it is, where another bot than the one that was asked gave it."""
 
 
 ReplyEvent = Grounded | TextDelta | Retracted | Working | Done
@@ -417,6 +429,12 @@ class ConversationGone(BotError):
 
     code = "bot_conversation_gone"
     temporary = True
+
+
+class FeedbackUnsupported(BotError):
+    """This bot's platform is not told what visitors think of its answers."""
+
+    code = "bot_feedback"
 
 
 class TrainingUnsupported(BotError):

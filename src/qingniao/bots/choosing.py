@@ -16,13 +16,19 @@ from msgspec import Struct
 
 from qingniao.bots.base import BotError, BotService, BotTimeout, Done, Query, ReplyTruncated
 
-__all__ = ["LABELS", "NONE", "Choice", "Option", "choose", "read_choice"]
+__all__ = ["LABELS", "NONE", "NOTHING", "Choice", "Option", "choose", "read_choice"]
 
 LABELS: Final = "labels"
 """The variable in which an application of one's own finds the keys, separated by commas."""
 
 NONE: Final = "none"
 """What a judge is told to say when nothing fits."""
+
+SAID_CHARS: Final = 200
+"""Of what a judge said, for the trace."""
+
+NOTHING: Final = (NONE, "other", "无", "没有", "其他")
+"""How judges say it."""
 
 _QUOTES: Final = "\"'`“”‘’「」『』《》【】[]() \t\r\n.。,，;；:：!！*"
 
@@ -41,6 +47,8 @@ class Choice(Struct, frozen=True, kw_only=True):
     key: str
     said: str
     took_ms: int = 0
+    is_clear: bool = True
+    """It named one of the choices, or said in so many words that none fits."""
 
 
 async def choose(
@@ -73,9 +81,10 @@ async def choose(
             done = await _heard(judge, asked)
     except TimeoutError:
         raise BotTimeout(f"{judge.name} did not choose within {deadline_s:g} s.") from None
-    return Choice(
-        key=read_choice(done.text, keys), said=done.text[:200], took_ms=done.usage.took_ms
-    )
+    key = read_choice(done.text, keys)
+    is_clear = bool(key) or bool(read_choice(done.text, NOTHING))
+    said = done.text[:SAID_CHARS]
+    return Choice(key=key, said=said, took_ms=done.usage.took_ms, is_clear=is_clear)
 
 
 def read_choice(said: str, keys: Sequence[str]) -> str:

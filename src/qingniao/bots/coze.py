@@ -22,6 +22,7 @@ from qingniao.bots.base import (
     Health,
     Lesson,
     Query,
+    QueryRejected,
     ReplyEvent,
     ReplyTruncated,
     TrainingReport,
@@ -37,6 +38,7 @@ from qingniao.bots.coze_faults import (
 from qingniao.bots.coze_reply import CozeReply
 from qingniao.bots.errands import Errands
 from qingniao.bots.fields import as_dict, as_list, as_text
+from qingniao.bots.files import in_words
 from qingniao.bots.http import Endpoint, EventStream, bearer
 from qingniao.bots.platform import PlatformBot
 from qingniao.outgoing.client import Outgoing, Upload
@@ -179,10 +181,19 @@ class CozeBot(PlatformBot):
         return self._endpoint.events(path, body, headers=bearer(token))
 
     async def _question(self, query: Query) -> dict[str, Any]:
+        taken: list[dict[str, str]] = []
+        unseen = []
+        for file in query.files:
+            try:
+                if not file.content and not file.url:
+                    raise QueryRejected
+                taken.append(await self._file(file))
+            except QueryRejected:
+                unseen.append(file)
+        query = in_words(query, unseen)
         content, kind = query.whole, "text"
-        if query.files:
-            parts: list[dict[str, str]] = [{"type": "text", "text": content}]
-            parts += [await self._file(file) for file in query.files]
+        if taken:
+            parts = [{"type": "text", "text": content}, *taken]
             content, kind = msgspec.json.encode(parts).decode(), "object_string"
         asked = {"role": "user", "type": "question", "content": content, "content_type": kind}
         return {
@@ -196,7 +207,7 @@ class CozeBot(PlatformBot):
 
     async def _file(self, file: Attachment) -> dict[str, str]:
         kind = "image" if file.media_type.startswith("image/") else "file"
-        if file.url:
+        if not file.content:
             return {"type": kind, "file_url": file.url}
         upload = Upload(name=file.name, content=file.content, media_type=file.media_type)
         stored = await self._call("POST", "/v1/files/upload", upload=upload)

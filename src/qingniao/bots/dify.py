@@ -18,6 +18,7 @@ from qingniao.bots.base import (
     Health,
     Lesson,
     Query,
+    QueryRejected,
     ReplyEvent,
     ReplyTruncated,
     TrainingReport,
@@ -27,6 +28,7 @@ from qingniao.bots.dify_faults import read_fault
 from qingniao.bots.dify_reply import DifyReply
 from qingniao.bots.errands import Errands
 from qingniao.bots.fields import as_text
+from qingniao.bots.files import in_words
 from qingniao.bots.http import Endpoint, bearer
 from qingniao.bots.platform import PlatformBot
 from qingniao.outgoing.client import Outgoing, Upload
@@ -89,7 +91,7 @@ class DifyBot(PlatformBot):
         reply = DifyReply(self._settings.app == "workflow", self._settings.answer)
         user = query.user
         try:
-            files = [await self._file(file, user) for file in query.files]
+            query, files = await self._files(query, user)
             conversation = query.remote
             for is_last in (False, True):
                 path, body = self._question(query, user, conversation, files)
@@ -163,10 +165,24 @@ class DifyBot(PlatformBot):
             body["workflow_id"] = workflow
         return "/chat-messages", body
 
+    async def _files(self, query: Query, user: str) -> tuple[Query, list[dict[str, str]]]:
+        """What goes along; what Dify does not take is named to it."""
+        taken = []
+        unseen = []
+        for file in query.files:
+            if not file.content and not file.url:
+                unseen.append(file)
+                continue
+            try:
+                taken.append(await self._file(file, user))
+            except QueryRejected:
+                unseen.append(file)
+        return in_words(query, unseen), taken
+
     async def _file(self, file: Attachment, user: str) -> dict[str, str]:
         kind = file.media_type.partition("/")[0]
         sort = kind if kind in ("image", "audio", "video") else "document"
-        if file.url:
+        if not file.content:
             return {"type": sort, "transfer_method": "remote_url", "url": file.url}
         upload = Upload(name=file.name, content=file.content, media_type=file.media_type)
         stored = await self._endpoint.call(

@@ -15,6 +15,7 @@ from msgspec import Struct
 from qingniao.bots.base import (
     BotMisconfigured,
     Capabilities,
+    FeedbackUnsupported,
     Grounded,
     Health,
     Lesson,
@@ -28,6 +29,7 @@ from qingniao.bots.fastgpt_dataset import Dataset, FoundRow
 from qingniao.bots.fastgpt_faults import Complaint, read_fault
 from qingniao.bots.fastgpt_reply import FastGPTReply
 from qingniao.bots.fields import as_dict, as_text
+from qingniao.bots.files import in_words
 from qingniao.bots.http import Endpoint, EventStream, bearer
 from qingniao.bots.platform import PlatformBot
 from qingniao.outgoing.client import Outgoing
@@ -51,7 +53,8 @@ class FastGPTSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     dataset: str = ""
     """The dataset's id, for searching it."""
     collection: str = ""
-    """The collection that lessons are pushed into; empty: this bot cannot be trained from here."""
+    """The collection for lessons and nothing else: a training deletes what is none. Empty: this bot
+    cannot be trained from here."""
     connect_s: float = 5.0
     idle_s: float = 90.0
 
@@ -122,11 +125,10 @@ class FastGPTBot(PlatformBot):
         yield reply.writing.done()
 
     async def train(self, lessons: Sequence[Lesson]) -> TrainingReport:
-        """Push the lessons into the collection. FastGPT adds and leaves out what it has already;
-        what was pushed before and is no lesson any more has to be deleted there."""
+        """Make the collection hold these lessons and nothing else."""
         if self._dataset is None or not self.capabilities.trains:
             raise TrainingUnsupported("No collection is set: enter one and the account's key.")
-        return await self._dataset.push(lessons)
+        return await self._dataset.replace(lessons)
 
     async def search(self, text: str) -> list[FoundRow]:
         """What the dataset holds on `text`, best first. Raises `BotError`."""
@@ -150,6 +152,8 @@ class FastGPTBot(PlatformBot):
     async def feedback(
         self, message: str, visitor: str, verdict: Literal["good", "bad", "none"], comment: str = ""
     ) -> None:
+        if not self._settings.app:
+            raise FeedbackUnsupported("Enter the application's id, so that ratings can be told.")
         chat, _, item = message.rpartition("/")
         body = {"appId": self._settings.app, "chatId": chat, "dataId": item}
         if verdict == "good":
@@ -179,7 +183,9 @@ def _dialogue(query: Query) -> str:
 
 
 def _content(query: Query) -> str | list[dict[str, Any]]:
+    # It fetches what it is to look at and takes no uploads here.
     files = [file for file in query.files if file.url]
+    query = in_words(query, [file for file in query.files if not file.url])
     if not files:
         return query.whole
     parts: list[dict[str, Any]] = [{"type": "text", "text": query.whole}]

@@ -1,23 +1,31 @@
-"""FastGPT's dataset: pushing lessons into it and searching it.
+"""FastGPT's dataset: making a collection hold exactly the lessons, and searching it.
 
-Rule: a call holds at most `ROWS` rows, as the platform wants it; a call that fails ends the push,
-and the report is for what came before.
+The collection is ours alone: a row in it that is no lesson is an old one, and goes. Rule: what is
+new is there before what is old is deleted, so that a failure in between leaves too much, never too
+little; the next training makes it good.
 """
 
+import re
 import time
 from collections.abc import Sequence
 from typing import Any, Final
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
-from qingniao.bots.base import BotUnavailable, Lesson, TrainingReport
+from qingniao.bots.base import BotMisconfigured, BotUnavailable, Lesson, TrainingReport
 from qingniao.bots.fields import as_count, as_dict, as_list, as_text
 from qingniao.bots.http import Endpoint
 
 __all__ = ["ROWS", "Dataset", "FoundRow"]
 
 ROWS: Final = 200
+"""In one push."""
+PAGE: Final = 30
+"""In one list: the platform gives no more, whatever is asked for."""
+MOST_ROWS: Final = 50_000
+"""Looked at in a collection; it is taken for somebody else's beyond that."""
 SEARCH_TOKENS: Final = 5_000
+_BLANK: Final = re.compile(r"[\s\x00-\x1f]+")
 
 
 class FoundRow(Struct, frozen=True, kw_only=True):
@@ -38,8 +46,45 @@ class Dataset:
         self._dataset = dataset
         self._collection = collection
 
+    async def replace(self, lessons: Sequence[Lesson]) -> TrainingReport:
+        """Push the lessons, then delete what was there before and is none of them.
+
+        Other wordings of a question alone are no reason to the platform to take a row again.
+        """
+        started = time.perf_counter()
+        held = await self._held()
+        report = await self.push(lessons)
+        wanted = {_meant(lesson.question, lesson.answer) for lesson in lessons}
+        for row, meant in held.items():
+            if meant not in wanted:
+                await self._endpoint.call("DELETE", "/core/dataset/data/delete", params={"id": row})
+        took_ms = round((time.perf_counter() - started) * 1000)
+        return structs.replace(report, took_ms=took_ms)
+
+    async def _held(self) -> dict[str, tuple[str, str]]:
+        """Every row of the collection by its id."""
+        held: dict[str, tuple[str, str]] = {}
+        at = 0
+        while at < MOST_ROWS:
+            body = {"collectionId": self._collection, "offset": at, "pageSize": PAGE}
+            told = await self._endpoint.call("POST", "/core/dataset/data/v2/list", body)
+            data = as_dict(told.get("data"))
+            if "list" not in data:
+                raise BotUnavailable("FastGPT did not say what the collection holds.")
+            page = [as_dict(row) for row in as_list(data["list"])]
+            for row in page:
+                if name := as_text(row.get("_id")):
+                    held[name] = _meant(as_text(row.get("q")), as_text(row.get("a")))
+            at += len(page)
+            if not page or at >= as_count(data.get("total")):
+                return held
+        raise BotMisconfigured(
+            f"The collection holds more than {MOST_ROWS} rows: enter one of its own for lessons."
+        )
+
     async def push(self, lessons: Sequence[Lesson]) -> TrainingReport:
-        """Add rows: the question with its other wordings as indexes, and the answer."""
+        """Add rows: the question with its other wordings as indexes, and the answer. One that is
+        there already is learnt, too."""
         started = time.perf_counter()
         taken = 0
         problems: list[str] = []
@@ -54,7 +99,7 @@ class Dataset:
             data = as_dict(told.get("data"))
             if "insertLen" not in data:
                 raise BotUnavailable("FastGPT did not say how many lessons it took.")
-            taken += as_count(data["insertLen"])
+            taken += as_count(data["insertLen"]) + len(as_list(data.get("repeat")))
             problems += _problems(data)
         return TrainingReport(
             version=f"{taken} lessons",
@@ -80,6 +125,11 @@ class Dataset:
         return sorted(found, key=lambda row: -row.score)
 
 
+def _meant(question: str, answer: str) -> tuple[str, str]:
+    """A row without blanks and control characters, which the platform changes as it likes."""
+    return _BLANK.sub("", question), _BLANK.sub("", answer)
+
+
 def _row(lesson: Lesson) -> dict[str, Any]:
     row: dict[str, Any] = {"q": lesson.question, "a": lesson.answer}
     if lesson.alternatives:
@@ -91,7 +141,6 @@ def _problems(data: dict[str, Any]) -> list[str]:
     problems = []
     for name, sentence in (
         ("overToken", "too long"),
-        ("repeat", "there already"),
         ("error", "refused"),
     ):
         for row in map(as_dict, as_list(data.get(name))):

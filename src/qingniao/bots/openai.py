@@ -29,6 +29,7 @@ from qingniao.bots.base import (
     Working,
 )
 from qingniao.bots.fields import as_dict, as_list, as_text
+from qingniao.bots.files import data_url, in_words
 from qingniao.bots.http import Endpoint, EventStream, bearer
 from qingniao.bots.openai_chunks import Chunks, read_fault
 from qingniao.bots.openai_tools import HANDOFF, Tool, Tools, asked
@@ -40,6 +41,7 @@ __all__ = ["OpenAIBot", "OpenAISettings"]
 
 ROUNDS: Final = 5
 """Of tools in one answer; a model that wants more goes round in circles."""
+_PICTURES: Final = frozenset({"image/png", "image/jpeg", "image/gif", "image/webp"})
 TAIL_S: Final = 3.0
 """How long the count of tokens may take once the answer is whole."""
 
@@ -59,6 +61,8 @@ class OpenAISettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """`max_completion_tokens` for models that want that name."""
     may_call_person: bool = False
     """Offer the tool that calls a person."""
+    sees_pictures: bool = False
+    """The model looks at pictures; many refuse a question that comes with one."""
     history: int = 12
     """Earlier messages that are sent along."""
     prompt_price: float = 0.0
@@ -104,7 +108,7 @@ class OpenAIBot(PlatformBot):
             trains=False,
             leaves_house=True,
             acts=bool(self._tools.offered),
-            reads_files=True,
+            reads_files=self._settings.sees_pictures,
         )
 
     async def reply(self, query: Query) -> AsyncGenerator[ReplyEvent]:
@@ -219,11 +223,14 @@ class OpenAIBot(PlatformBot):
             for turn in query.history[-self._settings.history :]:
                 role = "user" if turn.role == "visitor" else "assistant"
                 messages.append({"role": role, "content": turn.text})
-        images = [f for f in query.files if f.media_type.startswith("image/") and f.url]
+        images = []
+        if self._settings.sees_pictures:
+            images = [f for f in query.files if f.media_type in _PICTURES and data_url(f)]
+        query = in_words(query, [f for f in query.files if f not in images])
         content: str | list[dict[str, Any]] = query.text
         if images:
             content = [{"type": "text", "text": query.text}]
-            content += [{"type": "image_url", "image_url": {"url": f.url}} for f in images]
+            content += [{"type": "image_url", "image_url": {"url": data_url(f)}} for f in images]
         messages.append({"role": "user", "content": content})
         return messages
 

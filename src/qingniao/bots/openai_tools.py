@@ -44,7 +44,10 @@ HANDOFF: Final = Tool(
     ),
     parameters={
         "type": "object",
-        "properties": {"team": {"type": "string", "description": "Which team, if it is known."}},
+        "properties": {
+            "team": {"type": "string", "description": "Which team, if it is known."},
+            "reason": {"type": "string", "description": "Why, in a few words."},
+        },
     },
 )
 """Becomes an `Action` of the kind `handoff`."""
@@ -76,8 +79,11 @@ class Tools:
             if tool is None or tool.call is not None:
                 continue
             if tool.name == HANDOFF.name:
-                team = as_text(call.read().get("team"))
-                wishes.append(Action(kind="handoff", name=team, arguments=call.arguments))
+                given = call.read()
+                team, reason = as_text(given.get("team")), as_text(given.get("reason"))
+                wishes.append(
+                    Action(kind="handoff", name=team, arguments=call.arguments, reason=reason)
+                )
             else:
                 wishes.append(Action(kind="tool", name=call.name, arguments=call.arguments))
         return wishes

@@ -2,6 +2,7 @@
 
     POST {base}/reply    a `Query` as JSON → server-sent events, each a `ReplyEvent` as JSON
     POST {base}/train    {"lessons": […]} → a `TrainingReport`
+    POST {base}/feedback {"message", "visitor", "verdict", "comment"} → anything
     GET  {base}/health   → a `Health`
 
 docs/howto/write-a-bot.md is for those who write the other end. Rule: the other end may be careless:
@@ -9,7 +10,7 @@ what it leaves out is supplied, what it invents is skipped, and an answer withou
 """
 
 from collections.abc import AsyncGenerator, Sequence
-from typing import Final
+from typing import Final, Literal
 
 import msgspec
 from msgspec import Struct
@@ -21,6 +22,7 @@ from qingniao.bots.base import (
     BotUnavailable,
     Capabilities,
     Done,
+    FeedbackUnsupported,
     Grounded,
     Health,
     Lesson,
@@ -39,7 +41,15 @@ from qingniao.bots.platform import PlatformBot
 from qingniao.bots.writing import Writing
 from qingniao.outgoing.client import Outgoing
 
-__all__ = ["FAULTS", "Failed", "RemoteBot", "RemoteSettings", "SentLesson", "read_fault"]
+__all__ = [
+    "FAULTS",
+    "Failed",
+    "RemoteBot",
+    "RemoteSettings",
+    "SentFeedback",
+    "SentLesson",
+    "read_fault",
+]
 
 
 FAULTS: Final[dict[str, type[BotError]]] = {
@@ -56,6 +66,7 @@ FAULTS: Final[dict[str, type[BotError]]] = {
         base.InputRequired,
         base.QueryRejected,
         base.TrainingUnsupported,
+        base.FeedbackUnsupported,
     )
 }
 """The words for errors on the wire."""
@@ -86,6 +97,16 @@ class SentLesson(Struct, frozen=True, kw_only=True):
     category: str = ""
 
 
+class SentFeedback(Struct, frozen=True, kw_only=True):
+    """What a visitor thinks of an answer, as it travels; `message` is the answer's `Done.message`,
+    and the verdict `none` takes an earlier one back."""
+
+    message: str
+    visitor: str
+    verdict: Literal["good", "bad", "none"]
+    comment: str = ""
+
+
 class RemoteSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Where the service is, and what it promises."""
 
@@ -98,6 +119,7 @@ class RemoteSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     acts: bool = False
     reads_files: bool = False
     remembers: bool = False
+    takes_feedback: bool = False
     connect_s: float = 5.0
     idle_s: float = 60.0
 
@@ -107,7 +129,7 @@ _EVENTS: Final[msgspec.json.Decoder[_Event]] = msgspec.json.Decoder(_Event)
 
 
 class RemoteBot(PlatformBot):
-    """Implements `BotService`."""
+    """Implements `BotService` and `TakesFeedback`."""
 
     def __init__(
         self, outgoing: Outgoing, settings: RemoteSettings, *, name: str = "remote"
@@ -181,6 +203,14 @@ class RemoteBot(PlatformBot):
             return msgspec.convert(told, TrainingReport)
         except msgspec.ValidationError as exc:
             raise BotGarbled("The bot did not say what it has learnt.") from exc
+
+    async def feedback(
+        self, message: str, visitor: str, verdict: Literal["good", "bad", "none"], comment: str = ""
+    ) -> None:
+        if not self._settings.takes_feedback:
+            raise FeedbackUnsupported
+        sent = SentFeedback(message=message, visitor=visitor, verdict=verdict, comment=comment)
+        await self._endpoint.call("POST", "/feedback", sent)
 
     async def _look(self) -> Health:
         told = await self._endpoint.call("GET", "/health")

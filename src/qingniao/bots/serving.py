@@ -22,10 +22,12 @@ from qingniao.bots.base import (
     BotMisconfigured,
     BotService,
     BotUnavailable,
+    FeedbackUnsupported,
     Query,
     QueryRejected,
+    TakesFeedback,
 )
-from qingniao.bots.remote import Failed, SentLesson
+from qingniao.bots.remote import Failed, SentFeedback, SentLesson
 from qingniao.log import get_logger
 
 __all__ = ["serve"]
@@ -83,6 +85,12 @@ async def _answer(bot: BotService, what: str, receive: Receive, send: Send) -> N
         elif what.endswith("/train") and what.startswith("POST"):
             sent = msgspec.json.decode(await _body(receive), type=_Lessons)
             await _json(send, 200, await bot.train(sent.lessons))
+        elif what.endswith("/feedback") and what.startswith("POST"):
+            given = msgspec.json.decode(await _body(receive), type=SentFeedback)
+            if not isinstance(bot, TakesFeedback):
+                raise FeedbackUnsupported
+            await bot.feedback(given.message, given.visitor, given.verdict, given.comment)
+            await _json(send, 200, given)
         else:
             text = "There is nothing here."
             await _json(send, 404, Failed(code=BotMisconfigured.code, text=text))

@@ -12,7 +12,7 @@ from msgspec import Struct
 from qingniao.chat.lifecycle import Status
 from qingniao.protocol.frames import Entry, EntryType
 
-__all__ = ["AI_DEVICE", "DEVICES_KEPT", "Head", "fold", "preview_of"]
+__all__ = ["AI_DEVICE", "DEVICES_KEPT", "RATINGS_KEPT", "Head", "fold", "preview_of"]
 
 AI_DEVICE: Final = "b"
 """Device of the bot: its `n` is the `seq` of the visitor's entry that it dealt with."""
@@ -22,6 +22,9 @@ DEVICES_KEPT: Final = 32
 number elsewhere and brings it back before a message of that device is decided."""
 
 PREVIEW_CHARS: Final = 80
+
+RATINGS_KEPT: Final = 16
+"""Ratings that wait to be told; of more than that the oldest are only in the log."""
 
 
 class Head(Struct, array_like=True):
@@ -52,6 +55,12 @@ class Head(Struct, array_like=True):
     devices: dict[str, tuple[int, int]] = {}
     owes_summary: bool = False
     """The visitor called a person by a button: nobody has summed up for that person yet."""
+    team: int = 0
+    """Which team is wanted while people have it; 0: anybody."""
+    team_name: str = ""
+    """What that team was called then."""
+    rated: tuple[int, ...] = ()
+    """`seq`s of ratings of single answers that the bots' platforms have not been told of."""
 
     @property
     def owes_answer(self) -> bool:
@@ -60,8 +69,9 @@ class Head(Struct, array_like=True):
 
     @property
     def owes_bot(self) -> bool:
-        """Is there anything for the bot to do: an answer, or a summary for the person?"""
-        return self.owes_answer or self.owes_summary
+        """Is there anything for the bot to do: an answer, a summary for the person, a rating to
+        tell of?"""
+        return self.owes_answer or self.owes_summary or bool(self.rated)
 
 
 def preview_of(entry_type: int, body: object) -> str:
@@ -102,16 +112,26 @@ def fold(head: Head, entry: Entry, device: str, n: int) -> tuple[str, tuple[int,
     elif kind == EntryType.SUMMARY:
         head.owes_summary = False
     elif kind == EntryType.STEP:
-        body = entry.body
-        if isinstance(body, dict):
-            head.answered = max(head.answered, body.get("answers", 0))
-            head.flow = body.get("state", head.flow)
+        _fold_step(head, entry)
+    elif kind == EntryType.RATING:
+        if isinstance(entry.body, dict) and "of" in entry.body:
+            head.rated = (*head.rated, seq)[-RATINGS_KEPT:]
     elif kind in (EntryType.FILE, EntryType.ANSWER):
         head.preview = preview_of(kind, entry.body)
         head.time, head.sender = entry.time, entry.sender
         if entry.sender == "v":
             head.asked = seq
     return forgotten
+
+
+def _fold_step(head: Head, entry: Entry) -> None:
+    body = entry.body
+    if not isinstance(body, dict):
+        return
+    head.answered = max(head.answered, body.get("answers", 0))
+    head.flow = body.get("state", head.flow)
+    if upto := body.get("rated"):
+        head.rated = tuple(rating for rating in head.rated if rating > upto)
 
 
 def _fold_status(head: Head, entry: Entry) -> None:
@@ -126,6 +146,10 @@ def _fold_status(head: Head, entry: Entry) -> None:
     agent = body.get("agent")
     head.assignee = agent["id"] if agent else 0
     head.assignee_name = agent["name"] if agent else ""
+    team = body.get("team")
+    if team or head.status in (Status.BOT, Status.CLOSED):
+        # Kept when it changes hands among people: whoever gets it is told for whom it was meant.
+        head.team, head.team_name = (team["id"], team["name"]) if team else (0, "")
     if head.status == Status.WAITING and body.get("by") == "v":
         head.owes_summary = head.asked > 0
     elif head.status in (Status.BOT, Status.CLOSED):

@@ -1,7 +1,8 @@
 """What may enter a conversation's log, and as what. Pure: `decide(head, intent, now_ms)`.
 
-Five kinds of intent exist: a client's `Message`, the bot's `Outcome` and `Summary`, a `Move` by a
-worker, and a `Rename`. Rule: a decision never changes the head; folding its entries does.
+Six kinds of intent exist: a client's `Message`, the bot's `Outcome` and `Summary`, a `Reported`
+about ratings, a `Move` by a worker, and a `Rename`. Rule: a decision never changes the head;
+folding its entries does.
 """
 
 from typing import Any, Final
@@ -14,7 +15,18 @@ from qingniao.errors import Refused
 from qingniao.protocol.codes import Code
 from qingniao.protocol.frames import Body, Entry, EntryType
 
-__all__ = ["Decision", "Intent", "Message", "Move", "Outcome", "Rename", "Summary", "decide"]
+__all__ = [
+    "Decision",
+    "Intent",
+    "Message",
+    "Move",
+    "Outcome",
+    "Rename",
+    "Reported",
+    "Summary",
+    "Wanted",
+    "decide",
+]
 
 
 class Message(Struct, frozen=True, gc=False):
@@ -35,11 +47,19 @@ class Message(Struct, frozen=True, gc=False):
     name: str = ""
 
 
+class Wanted(Struct, frozen=True):
+    """The team that a conversation is handed to, and what it is called now."""
+
+    id: int
+    name: str
+
+
 class Outcome(Struct, frozen=True):
     """What the flow made of everything up to the visitor's entry `answers`.
 
     `session` and the head's status must still be what they were: a late answer after a handoff is
-    dropped and recorded. `says` are entries in order; `event` hands the conversation over.
+    dropped and recorded. `says` are entries in order; `event` hands the conversation over, to
+    `team` first if there is one.
     """
 
     conversation: int
@@ -50,6 +70,9 @@ class Outcome(Struct, frozen=True):
     why: str = ""
     state: dict[str, Any] = {}
     trace: tuple[dict[str, Any], ...] = ()
+    team: Wanted | None = None
+    message: dict[str, str] = {}
+    """`bot` that answered and the `id` that its platform has for the answer, for ratings of it."""
 
 
 class Summary(Struct, frozen=True, gc=False):
@@ -58,6 +81,15 @@ class Summary(Struct, frozen=True, gc=False):
     conversation: int
     session: int
     text: str
+
+
+class Reported(Struct, frozen=True):
+    """What became of the visitor's ratings up to the entry `upto` on their way to the bots'
+    platforms. Taken while there are such."""
+
+    conversation: int
+    upto: int
+    trace: tuple[dict[str, Any], ...]
 
 
 class Move(Struct, frozen=True, gc=False):
@@ -79,7 +111,7 @@ class Rename(Struct, frozen=True, gc=False):
     name: str
 
 
-Intent = Message | Outcome | Summary | Move | Rename
+Intent = Message | Outcome | Summary | Reported | Move | Rename
 
 
 class Decision(Struct):
@@ -124,6 +156,8 @@ def decide(head: Head, intent: Intent, now_ms: int) -> Decision:
             return _move(head, intent, now_ms)
         if type(intent) is Summary:
             return _summary(head, intent, now_ms)
+        if type(intent) is Reported:
+            return _reported(head, intent, now_ms)
         return Decision(intent, [])
     except Refused as refused:
         return Decision(intent, [], code=refused.number, text=str(refused))
@@ -144,6 +178,8 @@ def _message(head: Head, m: Message, now_ms: int) -> Decision:
         entries.append(_act(head, m, now_ms))
     else:
         if m.sender == "v":
+            if isinstance(m.body, dict) and m.body.get("of", 0) > head.last:
+                raise Refused(Code.BAD_BODY, "There is no such answer to rate.")
             if status == Status.CLOSED and kind != EntryType.RATING:
                 entries.append(
                     _status(head, Event.REOPEN, Why.WROTE_AGAIN, now_ms, session=head.session + 1)
@@ -189,8 +225,13 @@ def _outcome(head: Head, o: Outcome, now_ms: int) -> Decision:
     if late:
         step["dropped"] = late
         step["unsaid"] = [body for _, body in o.says]
+        if o.event is not None:
+            # A person was to be called who is here already, or was.
+            step["uncalled"] = {"why": o.why} | ({"team": o.team.name} if o.team else {})
     else:
         step["state"] = o.state
+        if o.message:
+            step["message"] = o.message
     seq = head.last + 1
     entries = [Entry(head.conversation, seq, now_ms, "b", EntryType.STEP, step)]
     if not late:
@@ -198,7 +239,7 @@ def _outcome(head: Head, o: Outcome, now_ms: int) -> Decision:
             seq += 1
             entries.append(Entry(head.conversation, seq, now_ms, "b", kind, body))
         if o.event is not None:
-            moved = _status(head, o.event, o.why, now_ms, by="b")
+            moved = _status(head, o.event, o.why, now_ms, by="b", team=o.team)
             entries.append(_at(moved, seq + 1))
     return Decision(o, entries, seq=entries[-1].seq)
 
@@ -211,6 +252,14 @@ def _summary(head: Head, s: Summary, now_ms: int) -> Decision:
     return Decision(s, [entry], seq=entry.seq)
 
 
+def _reported(head: Head, r: Reported, now_ms: int) -> Decision:
+    if not any(rating <= r.upto for rating in head.rated):
+        return Decision(r, [], repeat=True)
+    body = {"rated": r.upto, "trace": list(r.trace)}
+    entry = Entry(head.conversation, head.last + 1, now_ms, "b", EntryType.STEP, body)
+    return Decision(r, [entry], seq=entry.seq)
+
+
 def _move(head: Head, m: Move, now_ms: int) -> Decision:
     if m.session and m.session != head.session:
         raise Refused(Code.NOT_NOW, "The conversation has moved on.")
@@ -220,7 +269,7 @@ def _move(head: Head, m: Move, now_ms: int) -> Decision:
 
 def _status(
     head: Head, event: Event, why: str, now_ms: int, agent: int = 0, name: str = "",
-    *, by: str = "s", session: int = 0,
+    *, by: str = "s", session: int = 0, team: Wanted | None = None,
 ) -> Entry:  # fmt: skip
     to = next_status(head.status, event)
     body: dict[str, Any] = {
@@ -232,6 +281,8 @@ def _status(
     }
     if agent:
         body["agent"] = {"id": agent, "name": name}
+    if team is not None:
+        body["team"] = {"id": team.id, "name": team.name}
     return Entry(head.conversation, head.last + 1, now_ms, "s", EntryType.STATUS, body)
 
 

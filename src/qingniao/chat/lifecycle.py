@@ -48,6 +48,8 @@ class Why(StrEnum):
     UNSURE = "unsure"
     ANGRY = "angry"
     BOT_FAILED = "bot_failed"
+    BOT_CALLED = "bot_called"
+    """A bot asked for a person of its own accord."""
     SENSITIVE = "sensitive"
     RULE = "rule"
     LEAST_BUSY = "least_busy"

@@ -16,8 +16,8 @@ def for_visitor(entry: Entry) -> Entry:
     if entry.type in AGENTS_ONLY:
         return Entry(entry.conversation, entry.seq, entry.time, "s", EntryType.HIDDEN, None)
     if entry.type == EntryType.STATUS and isinstance(entry.body, dict):
-        # Why it was handed over ("angry") is for colleagues.
-        body = {key: value for key, value in entry.body.items() if key != "why"}
+        # Why it was handed over ("angry") and to whom is for colleagues.
+        body = {key: value for key, value in entry.body.items() if key not in ("why", "team")}
         return Entry(entry.conversation, entry.seq, entry.time, entry.sender, entry.type, body)
     return entry
 
@@ -45,6 +45,7 @@ def standing(head: Head, *, agent: bool) -> dict[str, Any]:
             "preview": head.preview,
             "sender": head.sender,
             "visitor": {"id": head.visitor, "name": head.visitor_name},
+            "team": {"id": head.team, "name": head.team_name} if head.team else None,
         }
     return fields
 

@@ -4,7 +4,7 @@ Rule: a flow without problems answers every message or calls a person, whatever 
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from itertools import chain
 
 from msgspec import Struct
@@ -31,9 +31,14 @@ Ways = dict[str, list[tuple[Port, str]]]
 """For each node the drawn ways out: the port and the node it leads to."""
 
 
-def check(flow: Flow) -> list[Problem]:
-    """Every problem of `flow`, in the order of the drawing; empty: it may be published."""
+def check(flow: Flow, *, teams: Collection[int] | None = None) -> list[Problem]:
+    """Every problem of `flow`, in the order of the drawing; empty: it may be published.
+
+    `teams`: the numbers of those there are; `None`: not known here, and not looked at.
+    """
     placed, problems = _read(flow)
+    if teams is not None:
+        problems += _strangers(placed, teams)
     problems += _whole(flow)
     problems += _edges(flow, placed)
     ways = _ways(flow.edges, placed)
@@ -66,6 +71,13 @@ def _read(flow: Flow) -> tuple[dict[str, Placed], list[Problem]]:
                     for text in here.kind.faults(here.settings)
                 )
     return placed, problems
+
+
+def _strangers(placed: dict[str, Placed], teams: Collection[int]) -> Iterator[Problem]:
+    for node, here in placed.items():
+        if any(team not in teams for team in here.kind.teams(here.settings)):
+            text = "The team that is to be asked here does not exist any more: choose another."
+            yield Problem(code="unknown_team", text=text, node=node)
 
 
 def _whole(flow: Flow) -> Iterator[Problem]:
@@ -122,7 +134,7 @@ def _unconnected(placed: dict[str, Placed], ways: Ways) -> Iterator[Problem]:
     for node, here in placed.items():
         drawn = {port.name for port, _ in ways[node]}
         for port in here.kind.ports(here.settings):
-            if port.name not in drawn and not port.otherwise:
+            if port.name not in drawn and not port.otherwise and port.calls is None:
                 text = f"The way out {port.name!r} leads nowhere: the visitor would wait in vain."
                 yield Problem(code="unconnected", text=text, node=node)
 

@@ -1,8 +1,8 @@
 """What a flow wants done. Owns the effects; refuses to do anything.
 
-Two sorts: *requests* (`Moderate`, `Classify`, `Search`, `AskBot`) are answered by an event, and at
-most one of them ends a step's effects; *acts* (`Say`, `Handoff`, `Passed`) are not answered. Rule:
-a worker carries effects out in order and adds none of its own.
+Two sorts: *requests* (`Moderate`, `Classify`, `Search`, `AskBot`, `ChooseTeam`) are answered by an
+event, and at most one of them ends a step's effects; *acts* (`Say`, `Handoff`, `Passed`) are not
+answered. Rule: a worker carries effects out in order and adds none of its own.
 """
 
 from msgspec import Struct
@@ -13,6 +13,7 @@ from qingniao.flow.state import Value
 
 __all__ = [
     "AskBot",
+    "ChooseTeam",
     "Classify",
     "Effect",
     "Handoff",
@@ -70,6 +71,17 @@ class AskBot(_Effect, frozen=True, tag="ask_bot"):
     bot: str = ""
 
 
+class ChooseTeam(_Effect, frozen=True, tag="choose_team"):
+    """Have a bot say which team it is for. Answered by `TeamChosen`, `BotFailed` or `TimedOut`.
+
+    The choices are the teams there are; `explains` as in `Classify`.
+    """
+
+    text: str
+    judge: str
+    explains: bool = True
+
+
 class Say(_Effect, frozen=True, tag="say"):
     """Tell the visitor. `bot` is set when a bot wrote it; `options` are offered as buttons."""
 
@@ -84,9 +96,14 @@ class Say(_Effect, frozen=True, tag="say"):
 
 
 class Handoff(_Effect, frozen=True, tag="handoff"):
-    """Call a person, and say why. Nothing follows it."""
+    """Call a person, and say why. Nothing follows it.
+
+    Somebody of `team` is asked first; 0: anybody. `reason`: why, in a bot's own words.
+    """
 
     why: Why
+    team: int = 0
+    reason: str = ""
 
 
 class Passed(_Effect, frozen=True, tag="passed"):
@@ -101,5 +118,5 @@ class Passed(_Effect, frozen=True, tag="passed"):
     note: dict[str, Value] = {}
 
 
-Request = Moderate | Classify | Search | AskBot
+Request = Moderate | Classify | Search | AskBot | ChooseTeam
 Effect = Request | Say | Handoff | Passed

@@ -18,11 +18,12 @@ from qingniao.flow.events import (
     Found,
     Moderated,
     ServiceFailed,
+    TeamChosen,
     TimedOut,
     VisitorSaid,
 )
 from qingniao.flow.graph import MAX_NODES, pick
-from qingniao.flow.nodes.base import Act, Scene
+from qingniao.flow.nodes.base import CALLED, TEAM, Act, Scene
 from qingniao.flow.plan import Placed, Plan
 from qingniao.flow.state import FlowState
 
@@ -39,6 +40,7 @@ _TAGS: Final[dict[type, str]] = {
     Classified: "classified",
     Found: "found",
     Answered: "answered",
+    TeamChosen: "team_chosen",
 }
 _FAILURES: Final = (BotFailed, ServiceFailed, TimedOut)
 
@@ -63,6 +65,20 @@ def rescue(plan: Plan, state: FlowState) -> tuple[FlowState, tuple[Effect, ...]]
     rested = structs.replace(_rested(state), counters={})
     sorry = Say(text=pick(plan.flow.fallback, state.locale))
     return rested, (sorry, Handoff(why=Why.BOT_FAILED))
+
+
+def _call(plan: Plan, state: FlowState, why: Why) -> tuple[FlowState, tuple[Effect, ...]]:
+    """Call a person where nothing is drawn, and tell the visitor if nobody has."""
+    team = state.facts.get(TEAM)
+    reason = state.facts.get(CALLED)
+    handoff = Handoff(
+        why=why,
+        team=team if isinstance(team, int) else 0,
+        reason=reason if isinstance(reason, str) else "",
+    )
+    rested = structs.replace(_rested(state), counters={})
+    told = () if state.spoke else (Say(text=pick(plan.flow.fallback, state.locale)),)
+    return rested, (*told, handoff)
 
 
 def _heard(plan: Plan, state: FlowState, said: VisitorSaid) -> tuple[FlowState, tuple[Effect, ...]]:
@@ -104,6 +120,9 @@ def _walk(
             rested = structs.replace(_rested(state), node=placed.id, awaiting=SAID)
             return rested, tuple(effects)
         following = None if act.ends else plan.next(placed, act.port)
+        if following is None and not act.ends and (why := plan.calls(placed, act.port)):
+            state, called = _call(plan, state, why)
+            return state, (*effects, *called)
         if following is None and state.spoke:
             return _rested(state), tuple(effects)
         if following is None or state.steps >= MAX_STEPS:

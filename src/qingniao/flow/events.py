@@ -18,8 +18,10 @@ __all__ = [
     "Hit",
     "Moderated",
     "ServiceFailed",
+    "TeamChosen",
     "TimedOut",
     "VisitorSaid",
+    "Wish",
 ]
 
 
@@ -87,6 +89,18 @@ class Cite(Struct, frozen=True, kw_only=True, omit_defaults=True):
     quote: str = ""
 
 
+class Wish(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Something that a bot wants done, as `bots.base.Action` has it.
+
+    `team`: of a `handoff`, the number of the team that is called `name`; 0 if there is none.
+    """
+
+    kind: str
+    name: str = ""
+    reason: str = ""
+    team: int = 0
+
+
 class Answered(_Event, frozen=True, tag="answered"):
     """The bot is done. An empty `text`: it does not know; no `confidence`: it cannot tell."""
 
@@ -101,6 +115,16 @@ class Answered(_Event, frozen=True, tag="answered"):
     """Which version of the bot's settings gave it."""
     dialogue: str = ""
     """What the bot's platform calls this dialogue."""
+    wishes: tuple[Wish, ...] = ()
+    """What the bot wants done, in place of the answer or beside it."""
+
+
+class TeamChosen(_Event, frozen=True, tag="team_chosen"):
+    """Which team a bot has chosen; 0: none fits, or it did not keep to the choices. `said` is what
+    it said, for the trace."""
+
+    team: int = 0
+    said: str = ""
 
 
 class BotFailed(_Event, frozen=True, tag="bot_failed"):
@@ -121,5 +145,13 @@ class TimedOut(_Event, frozen=True, tag="timed_out"):
 
 
 Event = (
-    VisitorSaid | Moderated | Classified | Found | Answered | BotFailed | ServiceFailed | TimedOut
+    VisitorSaid
+    | Moderated
+    | Classified
+    | Found
+    | Answered
+    | TeamChosen
+    | BotFailed
+    | ServiceFailed
+    | TimedOut
 )

@@ -10,6 +10,7 @@ from typing import Any, Final
 import msgspec
 from msgspec import Struct
 
+from qingniao.chat.lifecycle import Why
 from qingniao.errors import QingniaoError
 from qingniao.flow.graph import Flow, Node
 from qingniao.flow.nodes import KINDS
@@ -50,6 +51,11 @@ class Plan(Struct, frozen=True, eq=False):
                 if declared.name == port and declared.otherwise:
                     target = self.ways.get((placed.id, declared.otherwise))
         return self.nodes.get(target) if target is not None else None
+
+    def calls(self, placed: Placed, port: str) -> Why | None:
+        """Why a person is called at `port` when nothing is drawn there; `None`: none is."""
+        ports = placed.kind.ports(placed.settings)
+        return next((declared.calls for declared in ports if declared.name == port), None)
 
 
 def place(node: Node) -> Placed:

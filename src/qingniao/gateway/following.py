@@ -58,7 +58,7 @@ class Following:
         await self._catch_up(connection, conversation)
         if connection.follows.get(conversation, 0) > told:
             # It may have changed hands before there was anybody here to be told.
-            await self._hub.standings.tell(conversation)
+            self._hub.standings.tell(conversation)
 
     async def _catch_up(self, connection: "Connection", conversation: int) -> None:
         """Send what the log has after the last entry sent. Meanwhile deliveries only leave a note:
@@ -106,7 +106,7 @@ class Following:
         for connection in connections:
             await self._catch_up(connection, conversation)
         # What was lost may have been a change of hands.
-        await self._hub.standings.tell(conversation)
+        self._hub.standings.tell(conversation)
 
     async def _repair(self, conversation: int, connection: "Connection") -> None:
         try:
@@ -132,7 +132,7 @@ class Following:
             for connection in list(followers):
                 self._send(connection, news)
             if news.moved:
-                self._hub.spawn(self._hub.standings.tell(news.conversation))
+                self._hub.standings.tell(news.conversation)
 
     def _send(self, connection: "Connection", news: News) -> None:
         conversation = news.conversation

@@ -45,6 +45,7 @@ class Front:
         self.config = config
         self.hub = hub
         self.lobby = Lobby(config.handshakes_waiting)
+        self.loop = asyncio.get_running_loop()
         allowed = resource.getrlimit(resource.RLIMIT_NOFILE)[0] - _FILES_KEPT
         self._most = min(config.connections, max(1, allowed))
         self._http = UvicornConfig(
@@ -106,8 +107,8 @@ class _Peek(asyncio.Protocol):
             self._front.refused += 1
             self._refuse(_NO_ROOM, _COME_BACK_MS)
             return
-        loop = asyncio.get_running_loop()
-        self._timer = loop.call_later(self._front.head_timeout_s, transport.abort)  # type: ignore[attr-defined]
+        front = self._front
+        self._timer = front.loop.call_later(front.head_timeout_s, transport.abort)  # type: ignore[attr-defined]
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._leave()

@@ -96,7 +96,7 @@ class Gaps:
                     if any(
                         c.session.is_agent for c in self._following.followers.get(conversation, ())
                     ):
-                        await self._hub.standings.tell(conversation)
+                        self._hub.standings.tell(conversation)
 
     async def _behind(self, conversations: Sequence[int]) -> list[int]:
         """Which of them have more in the log than somebody here was sent."""

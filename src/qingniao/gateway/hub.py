@@ -70,6 +70,8 @@ class Hub:
         self.pauses = self.busy = 0
         self._tasks: set[asyncio.Task[None]] = set()
         self._corked: list[ClientSocket] = []
+        # Asking for it is a system call each time.
+        self._loop = asyncio.get_running_loop()
 
     # Coming and going.
 
@@ -97,7 +99,7 @@ class Hub:
     def cork(self, connection: ClientSocket) -> None:
         """It has written something: `uncork` it at the end of this turn of the loop."""
         if not self._corked:
-            asyncio.get_running_loop().call_soon(self._uncork)
+            self._loop.call_soon(self._uncork)
         self._corked.append(connection)
 
     def _uncork(self) -> None:
@@ -107,7 +109,7 @@ class Hub:
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> None:
         """Run something on behalf of a connection; `close` cancels what is left."""
-        task = asyncio.get_running_loop().create_task(work)
+        task = self._loop.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._done)
 

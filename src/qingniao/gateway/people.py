@@ -38,6 +38,10 @@ class People:
         self._hub = hub
         self._services = hub.services
         self._people: dict[str, _Person] = {}
+        self._left: dict[str, tuple[int, int]] = {}
+        """Who → agent and conversation of those whose last connection here has gone. Bounded by
+        those who leave while it is asked whether they are elsewhere."""
+        self._is_telling = False
 
     def greet(self, connection: "Connection", who: Who) -> bool:
         """Make its session theirs; False when they have too many: then it was sent away."""
@@ -89,12 +93,22 @@ class People:
         if came and presence.enter(who):
             self._publish(session.agent, session.conversation, came=True)
         elif not came and presence.leave(who):
-            self._hub.spawn(self._left(who, session.agent, session.conversation))
+            self._left[who] = session.agent, session.conversation
+            if not self._is_telling:
+                self._is_telling = True
+                self._hub.spawn(self._tell_left())
 
-    async def _left(self, who: str, agent: int, conversation: int) -> None:
-        # The last one here; somewhere else there may be another tab.
-        if who not in await self._services.presence.online((who,)):
-            self._publish(agent, conversation, came=False)
+    async def _tell_left(self) -> None:
+        try:
+            while self._left:
+                left, self._left = self._left, {}
+                # The last one here; somewhere else there may be another tab.
+                online = await self._services.presence.online(left)
+                for who, (agent, conversation) in left.items():
+                    if who not in online:
+                        self._publish(agent, conversation, came=False)
+        finally:
+            self._is_telling = False
 
     def _publish(self, agent: int, conversation: int, *, came: bool) -> None:
         if agent:

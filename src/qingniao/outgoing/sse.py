@@ -28,7 +28,8 @@ class ServerEvent(Struct, frozen=True):
 class EventReader:
     """Takes bytes as they come, gives events as they are complete.
 
-    Events without data (`event: ping`) are given too: they say that the server is alive.
+    Events without data (`event: ping`) are given too: they say that the server is alive. So do
+    comments, which are given as events without a name and data.
     """
 
     def __init__(self, max_bytes: int = MAX_EVENT_BYTES) -> None:
@@ -106,4 +107,6 @@ class EventReader:
             self._data.append(value)
         elif field == b"event":
             self._name = value.decode("utf-8", "replace").strip()
-        # Comments (an empty field), `id`, `retry` and whatever else there may be say nothing to us.
+        elif not field and not self._data:
+            events.append(ServerEvent("", ""))
+        # `id`, `retry` and whatever else there may be say nothing to us.

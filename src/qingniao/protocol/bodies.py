@@ -45,11 +45,14 @@ def _file(body: Body, _: Limits) -> str:
 
 
 def _rating(body: Body, limits: Limits) -> str:
-    if not isinstance(body, dict) or not body.keys() <= {"score", "comment"}:
-        return 'The body of a rating is {"score": 1–5, "comment"?}.'
+    if not isinstance(body, dict) or not body.keys() <= {"score", "comment", "of"}:
+        return 'The body of a rating is {"score": 1–5, "comment"?, "of"?}.'
+    of: Any = body.get("of", 1)
+    if type(of) is not int or not 1 <= of <= MAX_INT:
+        return "What a single answer's rating is of is that answer's seq."
     score: Any = body.get("score")
-    if type(score) is not int or not 1 <= score <= 5:
-        return "A score is a whole number from 1 to 5."
+    if type(score) is not int or not ("of" not in body) <= score <= 5:
+        return "A score is a whole number from 1 to 5, or 0 to take one of an answer back."
     comment: Any = body.get("comment", "")
     if type(comment) is not str or len(comment) > limits.body_chars:
         return f"A comment is a text of at most {limits.body_chars} characters."

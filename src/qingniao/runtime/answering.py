@@ -10,7 +10,7 @@ from typing import Final, Literal
 import msgspec
 
 from qingniao.bus.base import Fanout, Whisper, WorkQueue
-from qingniao.chat.intake import Decision, Outcome, Summary
+from qingniao.chat.intake import Decision, Outcome, Reported, Summary
 from qingniao.chat.ports import MessageLog, Role
 from qingniao.errors import QingniaoError, StartError
 from qingniao.flow.graph import Flow
@@ -24,8 +24,10 @@ from qingniao.protocol.frames import Delta
 from qingniao.storage.flows import Flows
 from qingniao.storage.visitors import Visitors
 from qingniao.workers.ai import AIWorker
+from qingniao.workers.attachments import Attachments
 from qingniao.workers.dispatch import Dispatcher
-from qingniao.workers.ports import Bots, Senses
+from qingniao.workers.ports import Bots, Senses, Teams
+from qingniao.workers.ratings import Ratings
 
 __all__ = ["Answering"]
 
@@ -47,6 +49,8 @@ class Answering:
         visitors: Visitors,
         senses: Senses,
         bot: Bots,
+        teams: Teams,
+        attachments: Attachments,
         parallel: int,
         while_answering: Literal["queue", "cancel"] = "queue",
     ) -> None:
@@ -64,8 +68,11 @@ class Answering:
             senses=senses,
             bot=bot,
             locale=self._locale_of,
+            teams=teams,
+            attachments=attachments,
             while_answering=while_answering,
         )
+        self.ratings = Ratings(log, self._submit, bot)
         self.dispatcher = Dispatcher(Role.AI, queue, self._answer, parallel)
 
     async def load_flow(self, flows: Flows) -> None:
@@ -95,17 +102,22 @@ class Answering:
     async def _answer(self, conversation: int) -> bool:
         await self._worker.handle(conversation)
         head = await self._log.head(conversation)
-        owes = head is not None and head.owes_bot
-        if not owes and head is not None:
+        if head is None:
+            return False
+        if head.rated:
+            # Beside the conversation, which goes on; the mark stays until they are told.
+            self.ratings.begin(head)
+        elif not head.owes_bot:
             await self._log.clear(Role.AI, [(conversation, head.last)])
-        return owes
+        return head.owes_answer or head.owes_summary
 
-    async def _submit(self, intent: Outcome | Summary) -> Decision:
+    async def _submit(self, intent: Outcome | Reported | Summary) -> Decision:
         return await self._pipeline.submit(intent)
 
     def _publish_delta(self, conversation: int, draft: int, offset: int, text: str) -> None:
         frame = MSGPACK.encode(Delta(conversation, draft, offset, text))
-        self._fanout.publish(Whisper(conversation, frame))
+        # A piece may be lost on its way to a slow reader; that it was taken back may not.
+        self._fanout.publish(Whisper(conversation, frame, droppable=bool(text)))
 
     def _current_plan(self) -> Plan:
         if self._plan is None:

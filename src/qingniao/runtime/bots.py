@@ -24,6 +24,7 @@ from qingniao.bots.base import (
 )
 from qingniao.bots.kinds import make, origin_of, place_of
 from qingniao.bots.wrappers.base import Wrapper
+from qingniao.bots.wrappers.measured import Figures
 from qingniao.bots.wrappers.stack import Policy, chain, guarded
 from qingniao.errors import StorageError
 from qingniao.log import get_logger
@@ -86,6 +87,7 @@ class Shelf:
         self._sealer = sealer
         self._outgoing = outgoing
         self._ledger = ledger
+        self.figures = Figures()
         self._stands: dict[str, _Stands] = {}
         self._released = asyncio.Event()
         self._letting_go: set[asyncio.Task[None]] = set()
@@ -182,7 +184,7 @@ class Shelf:
         try:
             policy = msgspec.convert(row.policy, Policy)
             bot = Versioned(self._opened(row, sealed), row.version)
-            made = guarded(bot, policy, self._ledger)
+            made = self.figures.measured(guarded(bot, policy, self._ledger))
             watched = self._watch.watched(made) if self._watch is not None else made
             return _Stands(row, sealed, watched, policy)
         except (BotError, ValueError) as exc:  # msgspec's is one too

@@ -18,6 +18,7 @@ from qingniao.storage.bot_records import BotRecords
 from qingniao.storage.bots import BotLedger, Bots
 from qingniao.storage.conversations import ConversationIndex
 from qingniao.storage.knowledge import KnowledgeEntries
+from qingniao.storage.teams import Teams
 from qingniao.storage.users import Sessions, Users
 from qingniao.storage.visitors import Arrivals, Visitors
 
@@ -40,6 +41,7 @@ class Foundation:
         )
         self.users = Users(engines.database)
         self.sessions = Sessions(engines.database)
+        self.teams = Teams(engines.database)
         self.visitors = Visitors(engines.database, Arrivals())
         self.index = ConversationIndex(engines.database, self.visitors)
         self.knowledge = KnowledgeEntries(engines.database)

@@ -45,6 +45,8 @@ __all__ = [
     "sessions",
     "signing_keys",
     "site",
+    "team_members",
+    "teams",
     "users",
     "versions",
     "visitors",
@@ -128,6 +130,26 @@ sessions: Final = Table(
     Column("last_seen", BigInteger, nullable=False, index=True),
     Column("expires", BigInteger, nullable=False),
     Column("user_agent", _Word(256), nullable=False),
+)
+
+teams: Final = Table(
+    "teams",
+    metadata,
+    Column("id", _Number, primary_key=True, autoincrement=False),
+    Column("name", _Word(64), nullable=False),
+    # Without case a name can be three times as long.
+    Column("folded", _Word(192), nullable=False, unique=True),
+    Column("description", _Words, nullable=False),
+    Column("created", BigInteger, nullable=False),
+)
+
+team_members: Final = Table(
+    "team_members",
+    metadata,
+    Column("team", _Number, ForeignKey("teams.id", ondelete="CASCADE"), primary_key=True),
+    Column(
+        "user", _Number, ForeignKey("users.id", ondelete="CASCADE"), primary_key=True, index=True
+    ),
 )
 
 visitors: Final = Table(

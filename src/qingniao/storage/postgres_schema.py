@@ -21,7 +21,8 @@ __all__ = ["MONTHS_AHEAD", "make_month", "open_schema", "tend_months"]
 MONTHS_AHEAD: Final = 2
 """Months made before they begin: the processes may be gone for so long and come back."""
 
-_VERSION: Final = 1
+_VERSION: Final = 2
+"""2: what is thought new is not locked when appending."""
 _LOCK: Final = 7_115_104_105
 """One process at a time changes the schema: the number of PostgreSQL's advisory lock for it."""
 _LOCK_TIMEOUT: Final = "2s"
@@ -73,7 +74,7 @@ CREATE TABLE messages.leases (
 """
 
 _APPEND: Final = """
-CREATE FUNCTION messages.append(
+CREATE OR REPLACE FUNCTION messages.append(
     fresh bigint, checked bigint[], checked_versions bigint[],
     conversations bigint[], versions bigint[], lasts bigint[], times bigint[],
     ai boolean[], assignment boolean[], bodies bytea[],
@@ -88,8 +89,10 @@ DECLARE
     added bigint;
     changed bigint;
 BEGIN
-    -- Everybody locks in this order, so that nobody waits in a circle.
-    PERFORM 1 FROM messages.heads h WHERE h.conversation = ANY (conversations)
+    -- Everybody locks in this order, so that nobody waits in a circle: what was thought new has no
+    -- place in it. Somebody may have begun it since, and who decides behind locks holds others.
+    PERFORM 1 FROM messages.heads h WHERE h.conversation = ANY (ARRAY(
+            SELECT w.c FROM unnest(conversations, versions) AS w (c, v) WHERE w.v > 0))
         ORDER BY h.conversation FOR NO KEY UPDATE;
     RETURN QUERY SELECT h.conversation FROM unnest(checked, checked_versions) AS w (c, v)
         JOIN messages.heads h ON h.conversation = w.c WHERE h.version <> w.v;
@@ -145,6 +148,9 @@ async def open_schema(connections: Connections, *, moving: str | None = None) ->
             )
             return
         ((found, mover),) = await connection.fetch("SELECT version, moving FROM messages.layout")
+        if found < _VERSION:
+            await connection.execute(_APPEND)
+            await connection.execute("UPDATE messages.layout SET version = $1", _VERSION)
     if found > _VERSION:
         raise StartError(
             f"The message log was written by a newer version of Qingniao (layout {found}, this "

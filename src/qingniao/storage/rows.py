@@ -19,6 +19,7 @@ __all__ = [
     "Role",
     "SessionRow",
     "Site",
+    "Team",
     "User",
     "View",
     "Visitor",
@@ -44,6 +45,16 @@ class User(Struct, frozen=True, kw_only=True):
     must_change_password: bool
     disabled: bool
     created: int
+
+
+class Team(Struct, frozen=True, kw_only=True):
+    """People to whom conversations of one sort go first. `description` says what belongs to it, for
+    bots that choose; `members` are the numbers of their accounts, ascending."""
+
+    id: int
+    name: str
+    description: str = ""
+    members: tuple[int, ...] = ()
 
 
 class SessionRow(Struct, frozen=True, kw_only=True):

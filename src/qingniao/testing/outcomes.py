@@ -21,6 +21,7 @@ def bot_violations(log: Sequence[Entry]) -> Iterator[str]:
         for entry in log
         if entry.type == EntryType.STEP
         and isinstance(entry.body, dict)
+        and "answers" in entry.body
         and "dropped" not in entry.body
     ]
     for earlier, later in pairwise(dealt_with):

@@ -10,13 +10,22 @@ from typing import Final, Literal
 
 from msgspec import Struct, structs
 
-from qingniao.bots.base import BotError, BotMisconfigured, Query
-from qingniao.bots.choosing import Option, choose
+from qingniao.bots.base import Attachment, BotMisconfigured, BotService, Query
 from qingniao.chat.head import Head
 from qingniao.chat.intake import Summary
 from qingniao.chat.lifecycle import Status, Why
 from qingniao.errors import Busy, StorageError
-from qingniao.flow.effects import AskBot, Classify, Effect, Handoff, Moderate, Passed, Say, Search
+from qingniao.flow.effects import (
+    AskBot,
+    ChooseTeam,
+    Classify,
+    Effect,
+    Handoff,
+    Moderate,
+    Passed,
+    Say,
+    Search,
+)
 from qingniao.flow.engine import step
 from qingniao.flow.events import (
     Answered,
@@ -30,10 +39,21 @@ from qingniao.flow.events import (
 )
 from qingniao.log import get_logger
 from qingniao.protocol.frames import EntryType
+from qingniao.workers.attachments import Attachments
 from qingniao.workers.bot_reply import Listener, Taken, Timer
 from qingniao.workers.handoff_summary import summarise
+from qingniao.workers.judges import Judges
 from qingniao.workers.language import clauses, locale_of
-from qingniao.workers.ports import Bots, Locales, Log, Plans, PublishDelta, Senses, Submit
+from qingniao.workers.ports import (
+    Bots,
+    Locales,
+    Log,
+    Plans,
+    PublishDelta,
+    Senses,
+    Submit,
+    Teams,
+)
 from qingniao.workers.run import Run
 from qingniao.workers.transcript import read
 
@@ -72,11 +92,14 @@ class AIWorker:
         senses: Senses,
         bot: Bots,
         locale: Locales,
+        teams: Teams,
         limits: AILimits | None = None,
+        attachments: Attachments,
         while_answering: Literal["queue", "cancel"] = "queue",
         timer: Timer = time.perf_counter,
     ) -> None:
         self._while_answering = while_answering
+        self._attachments = attachments
         self._log = log
         self._submit = submit
         self._publish_delta = publish_delta
@@ -85,6 +108,9 @@ class AIWorker:
         self._bot = bot
         self._locale = locale
         self._limits = limits or AILimits()
+        self._judges = Judges(
+            self._find, teams, judge_s=self._limits.judge_s, lookup_s=self._limits.sense_s
+        )
         self._timer = timer
         self._under_way: set[int] = set()
 
@@ -173,7 +199,7 @@ class AIWorker:
             case Say():
                 run.say(effect)
             case Handoff():
-                run.hand_over(effect.why)
+                run.hand_over(effect, await self._judges.wanted(effect.team))
             case Passed():
                 run.note(effect)
             case AskBot():
@@ -182,9 +208,9 @@ class AIWorker:
                 return await self._sense(run, effect)
         return None
 
-    async def _sense(self, run: Run, request: Moderate | Classify | Search) -> Event:
+    async def _sense(self, run: Run, request: Moderate | Classify | Search | ChooseTeam) -> Event:
         within_s = self._limits.sense_s
-        if isinstance(request, Classify) and request.judge:
+        if isinstance(request, Classify | ChooseTeam) and request.judge:
             within_s += self._limits.judge_s
         try:
             async with asyncio.timeout(within_s):
@@ -195,6 +221,8 @@ class AIWorker:
                         return await self._classify(run, request)
                     case Search():
                         return await self._senses.search(request.text, request.limit)
+                    case ChooseTeam():
+                        return await self._judges.team(_query(run, request.text), request)
         except TimeoutError:
             return TimedOut()
         except Exception as exc:
@@ -204,7 +232,7 @@ class AIWorker:
     async def _classify(self, run: Run, request: Classify) -> Classified:
         whole = await self._senses.classify(request.text)
         if request.judge:
-            whole = await self._judged(run, request, whole)
+            whole = await self._judges.intent(_query(run, request.text), request, whole)
         parts = clauses(request.text) if request.by_clause else ()
         if len(parts) < 2:
             return whole
@@ -214,36 +242,19 @@ class AIWorker:
             guesses.append(Guess(text=part, intent=heard.intent, confidence=heard.confidence))
         return structs.replace(whole, clauses=tuple(guesses))
 
-    async def _judged(self, run: Run, request: Classify, own: Classified) -> Classified:
-        """What a bot says it is about; our own classifier's word if the bot has none. How it is
-        meant stays ours: a wish for a person is no matter of topics."""
-        query = Query(conversation=run.conversation, text=request.text, visitor=run.visitor)
-        options = [Option(key=label) for label in request.labels]
-        try:
-            choice = await choose(
-                self._bot(request.judge),
-                query,
-                options,
-                deadline_s=self._limits.judge_s,
-                explains=request.explains,
-            )
-        except BotError as exc:
-            _log.warning(
-                "judge_failed", conversation=run.conversation, bot=request.judge, error=exc.code
-            )
-            return own
-        return structs.replace(
-            own,
-            intent=choice.key,
-            confidence=1.0 if choice.key else 0.0,
-            why=(*own.why, f"judge:{request.judge}"),
-        )
-
     async def _ask(self, run: Run, ask: AskBot) -> Event | Taken:
         try:
             bot = self._bot(ask.bot)
         except BotMisconfigured as exc:
             return BotFailed(reason=str(exc), bot=ask.bot)
+        sent = run.transcript.unseen
+        sees = bool(sent) and bot.capabilities.reads_files
+        async with self._attachments.lent(sent, with_contents=sees) as files:
+            return await self._hear(run, ask, bot, files)
+
+    async def _hear(
+        self, run: Run, ask: AskBot, bot: BotService, files: tuple[Attachment, ...]
+    ) -> Event | Taken:
         query = Query(
             conversation=run.conversation,
             text=ask.text,
@@ -254,17 +265,28 @@ class AIWorker:
                 name: value for name, value in run.state.variables.items() if isinstance(value, str)
             },
             remote=run.state.dialogues.get(bot.name, ""),
+            files=files,
+            idle_s=ask.idle_s,
+            total_s=ask.deadline_s,
         )
         listener = Listener(ask, run.open_draft(), lambda: self._is_ours(run), self._timer)
         heard = await listener.hear(bot, query)
-        if isinstance(heard, Answered) and heard.dialogue:
-            run.remember(bot.name, heard.dialogue)
+        if isinstance(heard, Answered):
+            run.name(heard.bot, listener.message)
+            if heard.dialogue:
+                run.remember(bot.name, heard.dialogue)
+            if heard.wishes:
+                wishes = await self._judges.placed(heard.wishes)
+                return structs.replace(heard, wishes=wishes)
         if isinstance(heard, BotFailed | TimedOut):
             reason = heard.reason if isinstance(heard, BotFailed) else "timeout"
             _log.warning(
                 "bot_failed", conversation=run.conversation, bot=bot.name, pii={"reason": reason}
             )
         return heard
+
+    def _find(self, bot: str, /) -> BotService:
+        return self._bot(bot)
 
     async def _is_ours(self, run: Run) -> bool:
         head = await self._log.head(run.conversation)
@@ -307,3 +329,8 @@ class AIWorker:
                 await asyncio.sleep(min(wait_s, limits.max_backoff_s))
         _log.error("answer_not_stored", conversation=run.conversation, tries=limits.tries)
         return False
+
+
+def _query(run: Run, text: str) -> Query:
+    """For a judge, which knows nothing of what was said before."""
+    return Query(conversation=run.conversation, text=text, visitor=run.visitor)

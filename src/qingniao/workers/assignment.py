@@ -1,8 +1,9 @@
 """Gives waiting conversations to people. Owns the queue's order and what visitors hear of it.
 
 Rule: first come, first served; to the agent who is online, accepts, and has the fewest open
-conversations (ties: the one who got none for longest). An agent who is gone while a visitor
-waits loses the conversation to the queue.
+conversations (ties: the one who got none for longest). Who was handed to a team waits for it while
+somebody of it is there, and no longer than `team_wait_ms`; then everybody is asked. An agent who is
+gone while a visitor waits loses the conversation to the queue.
 """
 
 import asyncio
@@ -23,12 +24,14 @@ from qingniao.log import get_logger
 from qingniao.protocol.codec import MSGPACK
 from qingniao.protocol.frames import State
 
-__all__ = ["Agent", "AssignmentWorker", "choose"]
+__all__ = ["TEAM_WAIT_MS", "Agent", "AssignmentWorker", "choose", "choose_for"]
 
 _log: Final = get_logger("workers")
 _TICK_S: Final = 1.0
 _ABSENT_MS: Final = 120_000
 """How long an agent may be gone (a reload, a tunnel) before waiting visitors are given away."""
+TEAM_WAIT_MS: Final = 60_000
+"""How long a team that is there and has no room is waited for."""
 _GAPS: Final = 20
 _TOLD: Final = 1_000
 """Visitors in the queue who are told their position; beyond it, nobody reads the number."""
@@ -41,6 +44,8 @@ class Agent(Struct, frozen=True, kw_only=True):
     name: str
     accepting: bool = True
     capacity: int = 6
+    teams: frozenset[int] = frozenset()
+    """The numbers of those that this one belongs to."""
 
 
 def choose(
@@ -51,6 +56,25 @@ def choose(
     return min(
         free, key=lambda a: (loads[a.id] / a.capacity, idle_since.get(a.id, 0), a.id), default=None
     )
+
+
+def choose_for(
+    head: Head,
+    agents: Sequence[Agent],
+    loads: Counter[int],
+    idle_since: dict[int, int],
+    *,
+    now_ms: int,
+    team_wait_ms: int = TEAM_WAIT_MS,
+) -> Agent | None:
+    """Who gets this one: somebody of its team; of all, if it names none, if nobody of it is there
+    and accepts, or if it has had its time. A team that is gone has nobody. Pure."""
+    team = [agent for agent in agents if head.team and head.team in agent.teams]
+    chosen = choose(team, loads, idle_since)
+    is_over = now_ms - head.since >= team_wait_ms
+    if chosen is None and (is_over or not any(agent.accepting for agent in team)):
+        chosen = choose(agents, loads, idle_since)
+    return chosen
 
 
 class AssignmentWorker:
@@ -65,7 +89,10 @@ class AssignmentWorker:
         agents: Callable[[], Awaitable[Sequence[Agent]]],
         assigned: Callable[[], Awaitable[dict[int, int]]],
         clock: Clock,
+        *,
+        team_wait_ms: int = TEAM_WAIT_MS,
     ) -> None:
+        self._team_wait_ms = team_wait_ms
         self._message_log = log
         self._fanout = fanout
         self._presence = presence
@@ -194,10 +221,23 @@ class AssignmentWorker:
 
     async def _give_out(self, waiting: Sequence[Head], agents: Sequence[Agent]) -> list[Head]:
         loads = Counter(self._open.values())
+        left: list[Head] = []
+        # Teams without room need no second look: nobody's load becomes less in here.
+        full: set[int] = set()
         for number, head in enumerate(waiting):
-            agent = choose(agents, loads, self._given)
+            if head.team in full and self._clock() - head.since < self._team_wait_ms:
+                left.append(head)
+                continue
+            agent = choose_for(
+                head, agents, loads, self._given,
+                now_ms=self._clock(), team_wait_ms=self._team_wait_ms,
+            )  # fmt: skip
             if agent is None:
-                return list(waiting[number:])
+                if choose(agents, loads, self._given) is None:
+                    return [*left, *waiting[number:]]
+                full.add(head.team)
+                left.append(head)
+                continue
             move = Move(
                 head.conversation, Event.ASSIGN, Why.LEAST_BUSY, agent.id, agent.name, head.session
             )
@@ -211,7 +251,7 @@ class AssignmentWorker:
             if self._last_given:
                 self._gaps.append(min(now - self._last_given, 3_600_000))
             self._last_given = now
-        return []
+        return left
 
     def _tell(self, waiting: Sequence[Head], *, is_staffed: bool) -> None:
         """Every waiting visitor hears their position, and whether anybody is there, on change."""

@@ -13,6 +13,7 @@ from typing import Final
 from msgspec import Struct
 
 from qingniao.bots.base import (
+    Action,
     BotError,
     BotService,
     BotTimeout,
@@ -25,7 +26,7 @@ from qingniao.bots.base import (
     TextDelta,
 )
 from qingniao.flow.effects import AskBot
-from qingniao.flow.events import Answered, BotFailed, Cite, TimedOut
+from qingniao.flow.events import Answered, BotFailed, Cite, TimedOut, Wish
 from qingniao.log import get_logger
 from qingniao.workers.drafts import Draft
 
@@ -37,8 +38,19 @@ MAX_ANSWER_CHARS: Final = 16_000
 LOOK_EVERY_S: Final = 0.25
 """How soon a takeover is noticed while the bot is silent."""
 
+MAX_WISHES: Final = 8
+"""Of one answer; the others are let go."""
+
+WISH_CHARS: Final = 80
+REASON_CHARS: Final = 200
+
 STOP_S: Final = 1.0
 """How long a bot may take to stop."""
+
+LENIENCE: Final = 1.1
+"""A bot under a policy is told the flow's bounds and says by itself that it was too slow, so that
+its breaker learns of it and the next of its chain is asked. Whoever does not is cut off a little
+later."""
 
 Timer = Callable[[], float]
 """Monotonic seconds."""
@@ -67,6 +79,8 @@ class Listener:
         self._grounded = Grounded()
         self._shows = True
         self._chars = 0
+        self.message = ""
+        """What the platform calls the answer that was heard; empty if it has no name for it."""
 
     async def hear(self, bot: BotService, query: Query) -> Answered | BotFailed | TimedOut | Taken:
         """Ask and listen to the end. Never raises for anything a bot does."""
@@ -95,7 +109,7 @@ class Listener:
         self, name: str, reply: AsyncGenerator[ReplyEvent]
     ) -> Answered | BotFailed | TimedOut | Taken:
         started = self._timer()
-        deadline = started + self._ask.deadline_s
+        deadline = started + self._ask.deadline_s * LENIENCE
         while True:
             event = await self._next(reply, deadline)
             if isinstance(event, TimedOut | Taken):
@@ -119,7 +133,7 @@ class Listener:
     ) -> ReplyEvent | TimedOut | Taken:
         """The next event, while watching the clock, the draft and the conversation."""
         coming = asyncio.ensure_future(anext(reply))
-        until_s = min(self._timer() + self._ask.idle_s, deadline_s)
+        until_s = min(self._timer() + self._ask.idle_s * LENIENCE, deadline_s)
         try:
             while True:
                 now_s = self._timer()
@@ -157,9 +171,10 @@ class Listener:
     def _whole(self, name: str, done: Done, took_s: float) -> Answered | BotFailed:
         if len(done.text) > MAX_ANSWER_CHARS:
             return BotFailed(reason="The answer is too long to be one.", bot=name)
+        self.message = done.message
         return Answered(
             text=done.text,
-            bot=name,
+            bot=done.bot or name,
             confidence=self._grounded.confidence,
             cites=_cites(done.citations or self._grounded.citations),
             options=done.options,
@@ -167,7 +182,19 @@ class Listener:
             took_ms=round(took_s * 1000),
             version=done.version,
             dialogue=done.remote,
+            wishes=_wishes(done.actions),
         )
+
+
+def _wishes(actions: tuple[Action, ...]) -> tuple[Wish, ...]:
+    return tuple(
+        Wish(
+            kind=one.kind[:WISH_CHARS],
+            name=one.name[:WISH_CHARS],
+            reason=one.reason[:REASON_CHARS],
+        )
+        for one in actions[:MAX_WISHES]
+    )
 
 
 def _cites(citations: tuple[Citation, ...]) -> tuple[Cite, ...]:

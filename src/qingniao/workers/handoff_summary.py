@@ -1,4 +1,5 @@
-"""What a person who takes over should know, in one glance. Extractive: only words that were said.
+"""What a person who takes over should know, in one glance. Extractive: only words that were said,
+and what a bot that called gave as its reason.
 
 Rule: at most `MAX_CHARS` characters, in Chinese, the visitor's wish first; nothing is made up, and
 pleasantries and the call for a person itself are left out.
@@ -16,12 +17,14 @@ __all__ = ["MAX_CHARS", "summarise"]
 MAX_CHARS: Final = 200
 WISH_CHARS: Final = 90
 ANSWER_CHARS: Final = 60
+REASON_CHARS: Final = 40
 
 _WHY: Final = {
     Why.ASKED: "访客要求人工",
     Why.UNSURE: "机器人连续没有把握",
     Why.ANGRY: "访客情绪不满",
     Why.BOT_FAILED: "机器人出错",
+    Why.BOT_CALLED: "机器人请求人工",
     Why.SENSITIVE: "涉及敏感内容",
 }
 
@@ -45,8 +48,11 @@ _ENGLISH: Final = re.compile(
 )
 
 
-def summarise(said: Sequence[Turn], why: Why, *, angry: bool, files: int = 0) -> str:
-    """Sum up a session for the agent; `said`, oldest first, ends with what led to the handoff."""
+def summarise(
+    said: Sequence[Turn], why: Why, *, angry: bool, files: int = 0, reason: str = ""
+) -> str:
+    """Sum up a session for the agent; `said`, oldest first, ends with what led to the handoff.
+    `reason`: why, as the bot put it that called for a person."""
     wishes = _wishes([turn.text for turn in said if turn.role == "visitor"])
     if wishes:
         wish = _clip("；".join(wishes), WISH_CHARS)
@@ -54,7 +60,8 @@ def summarise(said: Sequence[Turn], why: Why, *, angry: bool, files: int = 0) ->
         wish = "发来文件，没有文字说明" if files else "没有说明"
     parts = [f"诉求：{wish}", f"机器人：{_answered(said)}"]
     parts.append(f"情绪：{'不满' if angry or why is Why.ANGRY else '平稳'}")
-    parts.append(f"转接原因：{_WHY.get(why, '转人工')}")
+    because = f"（{_clip(' '.join(reason.split()), REASON_CHARS)}）" if reason.strip() else ""
+    parts.append(f"转接原因：{_WHY.get(why, '转人工')}{because}")
     return _clip("\n".join(parts), MAX_CHARS)
 
 

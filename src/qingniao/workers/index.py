@@ -163,4 +163,5 @@ def add_amounts(entry: Entry, sums: Counter[tuple[int, str, str]]) -> None:
     if kind == EntryType.STATUS:
         sums[hour, f"became_{body['to']}", str(body.get("why", ""))] += 1
     elif kind == EntryType.RATING:
-        sums[hour, "ratings", str(body.get("score"))] += 1
+        metric = "answer_ratings" if "of" in body else "ratings"
+        sums[hour, metric, str(body.get("score"))] += 1

@@ -3,16 +3,18 @@
 Rule: everything here that waits may hang or fail; the worker bounds it and goes on.
 """
 
+from collections.abc import Sequence
 from typing import Protocol
 
 from qingniao.bots.base import BotService
 from qingniao.chat.head import Head
-from qingniao.chat.intake import Decision, Outcome, Summary
+from qingniao.chat.intake import Decision, Outcome, Reported, Summary
 from qingniao.flow.events import Classified, Found, Moderated
 from qingniao.flow.plan import Plan
 from qingniao.protocol.frames import Entry
+from qingniao.storage.rows import Team
 
-__all__ = ["Bots", "Locales", "Log", "Plans", "PublishDelta", "Senses", "Submit"]
+__all__ = ["Bots", "Locales", "Log", "Plans", "PublishDelta", "Senses", "Submit", "Teams"]
 
 
 class Log(Protocol):
@@ -62,7 +64,7 @@ class PublishDelta(Protocol):
 class Submit(Protocol):
     """The one way in (`pipeline`)."""
 
-    async def __call__(self, intent: Outcome | Summary, /) -> Decision:
+    async def __call__(self, intent: Outcome | Reported | Summary, /) -> Decision:
         """On disk when it returns. Raises `Busy` or `StorageError`; then nothing was stored."""
         ...
 
@@ -80,4 +82,12 @@ class Locales(Protocol):
 
     async def __call__(self, visitor: str, /) -> str:
         """A locale such as `zh-CN`; empty when unknown."""
+        ...
+
+
+class Teams(Protocol):
+    """The teams there are."""
+
+    async def __call__(self) -> Sequence[Team]:
+        """All of them, now. May raise `StorageError`."""
         ...

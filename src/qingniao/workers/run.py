@@ -11,9 +11,8 @@ from msgspec import structs
 
 from qingniao.bots.base import Turn
 from qingniao.chat.head import Head
-from qingniao.chat.intake import Outcome
+from qingniao.chat.intake import Outcome, Wanted
 from qingniao.chat.lifecycle import Event as Moved
-from qingniao.chat.lifecycle import Why
 from qingniao.flow.effects import Handoff, Passed, Say
 from qingniao.flow.engine import rescue
 from qingniao.flow.plan import Plan
@@ -50,7 +49,9 @@ class Run:
         self._mark_s = timer()
         self._says: list[tuple[EntryType, Body]] = []
         self._trace: list[dict[str, Any]] = []
-        self._why: Why | None = None
+        self._handoff: Handoff | None = None
+        self._team: Wanted | None = None
+        self._message: dict[str, str] = {}
 
     def open_draft(self) -> Draft:
         """A clean draft; its number is the `seq` of what it answers."""
@@ -63,6 +64,10 @@ class Run:
         """What the bot's platform calls this dialogue, for the next question."""
         dialogues = {**self.state.dialogues, bot: dialogue}
         self.state = structs.replace(self.state, dialogues=dialogues)
+
+    def name(self, bot: str, message: str) -> None:
+        """What its platform calls the answer that `bot` gave, for ratings of it."""
+        self._message = {"bot": bot, "id": message} if message else {}
 
     def say(self, say: Say) -> None:
         """Keep an answer for the outcome."""
@@ -80,7 +85,9 @@ class Run:
             if say.partial:
                 body["partial"] = True
         elif self.draft is not None:
+            # The number too: a screen that missed the taking back is cleared by this entry.
             self.draft.take_back()
+            body["draft"] = self.asked
         self._says.append((EntryType.ANSWER, body))
 
     def note(self, passed: Passed) -> None:
@@ -91,9 +98,13 @@ class Run:
         step = {"node": passed.node, "kind": passed.kind, "port": passed.port, "ms": ms}
         self._trace.append(step | passed.note)
 
-    def hand_over(self, why: Why) -> None:
-        """End with a person, who finds a summary."""
-        self._why = why
+    def hand_over(self, handoff: Handoff, team: Wanted | None = None) -> None:
+        """End with a person, who finds a summary. `team` is what the one that is wanted is called
+        now; `None` if there is none, or it is gone."""
+        self._handoff = handoff
+        self._team = team
+        if self._trace and handoff.team:
+            self._trace[-1] |= {"team": team.name} if team else {"unknown_team": handoff.team}
 
     def give_up(self) -> None:
         """The run itself failed: what the flow says then, and nothing else."""
@@ -106,32 +117,41 @@ class Run:
             if isinstance(effect, Say):
                 self.say(effect)
             elif isinstance(effect, Handoff):
-                self.hand_over(effect.why)
+                self.hand_over(effect)
 
     def stop(self) -> None:
         """A person has taken it: nothing is said; the log keeps what was under way."""
         self._says.clear()
-        self._why = None
+        self._handoff = None
         self._trace.append({"node": self.state.node, "kind": "taken", "port": "", "ms": 0})
 
     def outcome(self) -> Outcome:
         """Everything at once, as the log takes it."""
         says = list(self._says)
-        if self._why is not None:
-            says.append((EntryType.SUMMARY, {"text": self._summary(self._why)}))
+        handoff = self._handoff
+        if handoff is not None:
+            says.append((EntryType.SUMMARY, {"text": self._summary(handoff)}))
         return Outcome(
             conversation=self.conversation,
             session=self.session,
             answers=self.asked,
             says=tuple(says),
-            event=Moved.HANDOFF if self._why is not None else None,
-            why=self._why.value if self._why is not None else "",
+            event=Moved.HANDOFF if handoff is not None else None,
+            why=handoff.why.value if handoff is not None else "",
             state=store(self.state),
             trace=tuple(self._trace),
+            team=self._team if handoff is not None else None,
+            message=self._message,
         )
 
-    def _summary(self, why: Why) -> str:
+    def _summary(self, handoff: Handoff) -> str:
         said = list(self.transcript.turns)
         if self.transcript.text:
             said.append(Turn(role="visitor", text=self.transcript.text))
-        return summarise(said, why, angry=self.angry, files=self.transcript.files)
+        return summarise(
+            said,
+            handoff.why,
+            angry=self.angry,
+            files=self.transcript.files,
+            reason=handoff.reason,
+        )

@@ -20,6 +20,7 @@ from qingniao.flow.events import (
     Moderated,
     TimedOut,
     VisitorSaid,
+    Wish,
 )
 from qingniao.flow.plan import prepare
 from qingniao.flow.replay import History, replay
@@ -123,6 +124,25 @@ SCRIPTS: dict[str, tuple[str, tuple[Event, ...]]] = {
             REFUND,
             HITS,
             TimedOut(),
+        ),
+    ),
+    "bot_called": (
+        "The bot asks for a person of a team, with and without a word of its own",
+        (
+            VisitorSaid(text="退款多久到账"),
+            CLEAN,
+            REFUND,
+            HITS,
+            Answered(
+                text="我请售后的同事来。",
+                bot="shop",
+                wishes=(Wish(kind="handoff", name="售后组", reason="要求赔偿", team=1001),),
+            ),
+            VisitorSaid(text="退款多久到账"),
+            CLEAN,
+            REFUND,
+            HITS,
+            Answered(text="", bot="shop", wishes=(Wish(kind="dance"), Wish(kind="handoff"))),
         ),
     ),
     "english_and_files": (

@@ -27,6 +27,7 @@ from qingniao.storage.flows import Flows
 from qingniao.storage.ids import IdRange, Ids
 from qingniao.storage.knowledge import KnowledgeEntries
 from qingniao.storage.site import SiteSettings
+from qingniao.storage.teams import Teams
 from qingniao.storage.users import Sessions, Users
 from qingniao.storage.visitors import Arrivals, Visitors
 
@@ -124,6 +125,7 @@ async def house(tmp_path: Path, outgoing: Outgoing) -> AsyncIterator[House]:
     services = Services(
         users=Users(database),
         sessions=Sessions(database),
+        teams=Teams(database),
         visitors=visitors,
         index=ConversationIndex(database, visitors),
         files=Files(database),

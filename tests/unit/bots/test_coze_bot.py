@@ -171,6 +171,10 @@ async def test_files_go_along(bot: CozeBot, double: CozeDouble) -> None:
     assert message["content_type"] == "object_string"
     kinds = [sorted(part) for part in json.loads(message["content"])]
     assert kinds == [["text", "type"], ["file_id", "type"], ["file_url", "type"]]
+    await answer(bot, files=(Attachment(name="大.mp4", media_type=""),), locale="en")
+    asked = next(e for e in reversed(double.exchanges) if e.request.path == "/v3/chat")
+    (message,) = json.loads(asked.request.body)["additional_messages"]
+    assert message["content"].endswith("(The visitor sent a file: 大.mp4)")
 
 
 async def test_leaving_early_cancels_there(double: CozeDouble, outgoing: Outgoing) -> None:

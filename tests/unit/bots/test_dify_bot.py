@@ -1,6 +1,7 @@
 """The Dify adapter against its double: all kinds of apps, every documented error, repair."""
 
 import asyncio
+import json
 
 import pytest
 from asking import answer, ask, shown
@@ -179,6 +180,13 @@ async def test_files_go_along(chat: DifyBot, double: DifyDouble) -> None:
         Attachment(name="a.pdf", media_type="application/pdf", url="https://x.example/a.pdf"),
     )
     assert "收到 2 个文件" in (await answer(chat, files=files)).text
+    # One that Dify does not take, and one of which only the name is known.
+    double.play("error:file_too_large", times=1, path="/files/upload")
+    large = Attachment(name="大.mp4", media_type="")
+    await answer(chat, files=(files[0], large))
+    asked = json.loads(double.exchanges[-1].request.body)
+    assert "files" not in asked
+    assert asked["query"] == "怎么退货？\n（访客发来文件：票.png）\n（访客发来文件：大.mp4）"
 
 
 async def test_leaving_early_stops_the_work_there(chat: DifyBot, double: DifyDouble) -> None:

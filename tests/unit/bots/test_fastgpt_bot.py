@@ -27,7 +27,7 @@ from qingniao.bots.fastgpt_faults import read_fault
 from qingniao.bots.http import Endpoint
 from qingniao.doubles.faq import Faq
 from qingniao.doubles.fastgpt import FastGPTDouble
-from qingniao.doubles.fastgpt_data import ACCOUNT_KEY
+from qingniao.doubles.fastgpt_data import ACCOUNT_KEY, COLLECTION, DATASET
 from qingniao.knowledge.entries import Entry
 from qingniao.outgoing.client import Outgoing
 
@@ -222,12 +222,13 @@ async def test_lessons_are_pushed_in_parts(told: FastGPTBot, scripted: ScriptedS
     def taken(count: int, **more: object) -> Says:
         return says_json({"code": 200, "data": {"insertLen": count, "overToken": [], **more}})
 
-    scripted.will(taken(ROWS), taken(4, repeat=[{"q": "问203"}]))
+    nothing = says_json({"code": 200, "data": {"list": [], "total": 0}})
+    scripted.will(nothing, taken(ROWS), taken(3, repeat=[{"q": "问203"}], error=[{"q": "问204"}]))
     assert told.capabilities.trains
     report = await told.train([lesson(n) for n in range(ROWS + 5)])
     assert report.lessons == ROWS + 4
-    assert report.problems == ("Left out, there already: 问203",)
-    first, second = (asked.json for asked in scripted.asked)
+    assert report.problems == ("Left out, refused: 问204",)
+    _, first, second = (asked.json for asked in scripted.asked)
     assert len(first["data"]) == ROWS
     assert second["data"][0] == {"q": f"问{ROWS}", "a": "答", "indexes": [{"text": "另"}]}
     assert scripted.asked[0].headers["authorization"] == "Bearer a"
@@ -262,9 +263,44 @@ async def test_double_learns_and_finds(double: FastGPTDouble, outgoing: Outgoing
         id="1", question="能寄到月球吗", answer="暂时不能。", alternatives=("月球包邮吗",)
     )
     assert (await bot.train([taught])).lessons == 1
-    assert (await bot.train([taught])).problems
+    assert (await bot.train([taught])).lessons == 1
     found = await bot.search("寄到月球")
     assert found[0].answer == "暂时不能。"
+    # What is no lesson any more, or has another answer, goes; the rest stays what it was.
+    many = [Entry(id=f"m{n}", question=f"第 {n} 问", answer=f"答 {n}") for n in range(70)]
+    await bot.train([taught, *many])
+    kept = (await bot.search("寄到月球"))[0].id
+    changed = structs.replace(many[0], answer="改了")
+    report = await bot.train([taught, changed, *many[1:40]])
+    assert (report.lessons, report.problems) == (41, ())
+    body = {"collectionId": settings.collection, "offset": 0, "pageSize": 200}
+    rows = (await endpoint.call("POST", "/core/dataset/data/v2/list", body))["data"]["list"]
+    assert sorted((row["q"], row["a"]) for row in rows) == sorted(
+        (lesson.question, lesson.answer) for lesson in (taught, changed, *many[1:40])
+    )
+    assert (await bot.search("寄到月球"))[0].id == kept
+
+
+@pytest.mark.parametrize("broken", ["list", "push", "delete"])
+async def test_training_that_fails_leaves_too_much_and_never_too_little(
+    double: FastGPTDouble, outgoing: Outgoing, broken: str
+) -> None:
+    settings = FastGPTSettings(
+        key=CHAT, base_url=double.base_url, dataset_key=ACCOUNT_KEY, dataset=DATASET,
+        collection=COLLECTION,
+    )  # fmt: skip
+    bot = FastGPTBot(outgoing, settings)
+    old, new = (Entry(id=w, question=f"{w}问", answer=f"{w}答") for w in ("旧", "新"))
+    await bot.train([old])
+    path = {"list": "/v2/list", "push": "/pushData", "delete": "/data/delete"}[broken]
+    double.play("error", times=1, path=path)
+    with pytest.raises(BotError):
+        await bot.train([new])
+    held = {row.answer for row in await bot.search("问")}
+    assert "旧答" in held
+    assert ("新答" in held) == (broken == "delete")
+    await bot.train([new])
+    assert {row.answer for row in await bot.search("问")} == {"新答"}
 
 
 async def test_without_a_collection_it_cannot_be_trained(chat: FastGPTBot) -> None:

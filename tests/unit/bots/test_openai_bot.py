@@ -117,12 +117,16 @@ async def test_request_is_what_the_settings_say(
     settings = OpenAISettings(
         model="m", base_url=f"{scripted.url}/v1/", key="k", prompt="You sell {what}.",
         temperature=0.2, max_tokens=9, max_tokens_name="max_completion_tokens", history=1,
-        prompt_price=2.0, extra={"enable_thinking": False},
+        prompt_price=2.0, sees_pictures=True, extra={"enable_thinking": False},
     )  # fmt: skip
-    picture = Attachment(name="a.png", media_type="image/png", url="https://x.example/a.png")
+    pictures = (
+        Attachment(name="a.png", media_type="image/png", url="https://x.example/a.png"),
+        Attachment(name="b.jpg", media_type="image/jpeg", url="http://in.side", content=b"jpg"),
+        Attachment(name="c.pdf", media_type="application/pdf", content=b"%PDF-"),
+    )
     history = (Turn(role="visitor", text="嗨"), Turn(role="agent", text="您好"))
     await answer(
-        OpenAIBot(outgoing, settings), "这个呢", history=history, files=(picture,),
+        OpenAIBot(outgoing, settings), "这个呢", history=history, files=pictures,
         variables={"what": "coats"}, instructions="Be brief.",
     )  # fmt: skip
     (asked,) = scripted.asked
@@ -136,8 +140,9 @@ async def test_request_is_what_the_settings_say(
         {
             "role": "user",
             "content": [
-                {"type": "text", "text": "这个呢"},
+                {"type": "text", "text": "这个呢\n（访客发来文件：c.pdf）"},
                 {"type": "image_url", "image_url": {"url": "https://x.example/a.png"}},
+                {"type": "image_url", "image_url": {"url": "data:image/jpeg;base64,anBn"}},
             ],
         },
     ]
@@ -299,7 +304,7 @@ async def test_wish_for_a_person_is_an_action(scripted: ScriptedServer, outgoing
     wish = {
         "index": 0,
         "id": "c",
-        "function": {"name": "call_a_person", "arguments": '{"team":"售后"}'},
+        "function": {"name": "call_a_person", "arguments": '{"team":"售后","reason":"赔偿"}'},
     }
     scripted.will(
         says_events({"choices": [{"delta": {"tool_calls": [wish]}, "finish_reason": "tool_calls"}]})
@@ -307,7 +312,7 @@ async def test_wish_for_a_person_is_an_action(scripted: ScriptedServer, outgoing
     settings = OpenAISettings(model="m", base_url=scripted.url, may_call_person=True)
     bot = OpenAIBot(outgoing, settings)
     (action,) = (await answer(bot)).actions
-    assert (action.kind, action.name) == ("handoff", "售后")
+    assert (action.kind, action.name, action.reason) == ("handoff", "售后", "赔偿")
     assert bot.capabilities.acts
 
 

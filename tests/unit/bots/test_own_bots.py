@@ -6,6 +6,7 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import aclosing
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 from asking import answer, ask
@@ -14,12 +15,14 @@ from scripted_server import Says, ScriptedServer, says_events, says_json
 from serving_house import served
 
 from qingniao.bots.base import (
+    Action,
     BotBusy,
     BotError,
     BotGarbled,
     BotMisconfigured,
     BotUnavailable,
     Done,
+    FeedbackUnsupported,
     Grounded,
     Query,
     QueryRejected,
@@ -98,6 +101,27 @@ async def test_bot_behind_http_is_the_same_bot(outgoing: Outgoing) -> None:
         assert not (await wrong.health()).is_ok
 
 
+async def test_ratings_travel(outgoing: Outgoing) -> None:
+    class Proud(Scripted):
+        heard: ClassVar[list[tuple[str, ...]]] = []
+
+        async def feedback(self, *told: str) -> None:
+            self.heard.append(told)
+
+    for inner in (Proud(), Scripted()):
+        async with served(serve(inner, key="k")) as url:
+            settings = RemoteSettings(base_url=url, key="k", takes_feedback=True)
+            bot = RemoteBot(outgoing, settings)
+            if isinstance(inner, Proud):
+                await bot.feedback("m1", "v7", "bad", "太慢")
+                assert Proud.heard == [("m1", "v7", "bad", "太慢")]
+            else:
+                with pytest.raises(FeedbackUnsupported):
+                    await bot.feedback("m1", "v7", "good")
+    with pytest.raises(FeedbackUnsupported):
+        await RemoteBot(outgoing, RemoteSettings(base_url=url)).feedback("m1", "v7", "good")
+
+
 @pytest.mark.parametrize("kind", FAULTS.values(), ids=FAULTS)
 async def test_errors_travel(outgoing: Outgoing, kind: type[BotError]) -> None:
     inner = Scripted(Grounded(), TextDelta(text="您"), kind("why it is so"))
@@ -159,6 +183,17 @@ CARELESS: dict[str, Says] = {
     "other text at the end": says_events({"type": "delta", "text": "坏"}, DONE),
     "after the end": says_events(DONE, {"type": "delta", "text": "坏"}),
 }
+
+
+async def test_wishes_travel_also_those_that_nobody_knows(
+    bot: RemoteBot, scripted: ScriptedServer
+) -> None:
+    call = {"kind": "handoff", "name": "售后组", "reason": "赔偿", "mood": 3}
+    scripted.will(says_events({"type": "done", "text": "好", "actions": [call, {"kind": "dance"}]}))
+    assert (await answer(bot)).actions == (
+        Action(kind="handoff", name="售后组", reason="赔偿"),
+        Action(kind="dance"),
+    )
 
 
 @pytest.mark.parametrize("name", CARELESS)

@@ -1,6 +1,7 @@
 """Each wrapper alone, and all of them around one bot."""
 
 import asyncio
+from typing import Any
 
 import pytest
 from asking import answer, ask, shown
@@ -8,6 +9,7 @@ from scripted_bots import Scripted
 
 from qingniao.bots.base import (
     Action,
+    Attachment,
     BotBusy,
     BotError,
     BotMisconfigured,
@@ -46,6 +48,25 @@ async def test_silence_is_bounded_and_a_sign_of_life_ends_it() -> None:
     with pytest.raises(BotTimeout, match="silent"):
         await ask(IdleTimeout(hung, idle_s=0.02))
     assert hung.under_way == 0
+
+
+@pytest.mark.parametrize(
+    ("steps", "bounds"),
+    [((GROUND, GOOD, 60.0), {"idle_s": 0.02}), ((Working(), 0.01) * 500, {"total_s": 0.05})],
+    ids=["silent", "pings only"],
+)
+async def test_bounds_of_whoever_asks_reach_each_bot_of_a_chain(
+    steps: tuple[Any, ...], bounds: dict[str, float]
+) -> None:
+    now_s = [0.0]
+    policy, ledger = Policy(idle_s=0, total_s=0, failures=0), MemoryLedger()
+    hung = Scripted(GROUND, *steps, name="hung")
+    breaker = CircuitBreaker(guarded(hung, policy, ledger), failures=2, clock=lambda: now_s[0])
+    spare = guarded(Scripted(*WHOLE, name="spare"), policy, ledger)
+    for _ in range(3):
+        done = await answer(chain([breaker, spare]), **bounds)
+        assert (done.text, done.bot) == ("好", "spare")
+    assert len(hung.asked) == 2, "one that never answers in time is left alone"
 
 
 async def test_whole_reply_is_bounded() -> None:
@@ -245,13 +266,25 @@ async def test_budget_is_used_up_and_comes_back() -> None:
 async def test_wrappers_refuse_nonsense_at_once() -> None:
     bot = Scripted()
     for make in (
-        lambda: IdleTimeout(bot, idle_s=0), lambda: Deadline(bot, total_s=-1),
+        lambda: IdleTimeout(bot, idle_s=-1), lambda: Deadline(bot, total_s=-1),
         lambda: Retry(bot, tries=0), lambda: Concurrency(bot, at_once=0),
         lambda: RateLimit(bot, per_minute=0), lambda: CircuitBreaker(bot, failures=0),
         lambda: Fallback([]), lambda: Budget(bot, MemoryLedger(), tokens=-1),
     ):  # fmt: skip
         with pytest.raises(ValueError, match=r"must|needs"):
             make()
+
+
+async def test_files_are_words_for_bots_that_see_none() -> None:
+    inner = Scripted(*WHOLE)
+    bot = guarded(inner, Policy(), MemoryLedger())
+    files = (Attachment(name="票.png", media_type="image/png", content=b"png"),)
+    await ask(bot, "这个呢", files=files)
+    await ask(bot, "", files=files, locale="en")
+    assert [one.text for one in inner.asked] == [
+        "这个呢\n（访客发来文件：票.png）", "(The visitor sent a file: 票.png)",
+    ]  # fmt: skip
+    assert all(one.files == () for one in inner.asked)
 
 
 async def test_all_of_them_pass_everything_on() -> None:

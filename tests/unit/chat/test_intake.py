@@ -4,8 +4,18 @@ from typing import Any
 
 import pytest
 
-from qingniao.chat.head import Head, fold
-from qingniao.chat.intake import Decision, Intent, Message, Move, Outcome, Rename, decide
+from qingniao.chat.head import RATINGS_KEPT, Head, fold
+from qingniao.chat.intake import (
+    Decision,
+    Intent,
+    Message,
+    Move,
+    Outcome,
+    Rename,
+    Reported,
+    Wanted,
+    decide,
+)
 from qingniao.chat.lifecycle import Event, Status, Why
 from qingniao.protocol.codes import Code
 from qingniao.protocol.frames import Body, EntryType
@@ -242,6 +252,26 @@ def test_rating_does_not_open_a_closed_conversation(talk: Talk) -> None:
     assert talk.head.status is Status.CLOSED
 
 
+def test_rating_of_an_answer_is_owed_to_its_platform_until_it_is_reported(talk: Talk) -> None:
+    talk.visitor()
+    talk.answer(message={"bot": "shop", "id": "m1"})
+    assert talk.entries[1].body["message"] == {"bot": "shop", "id": "m1"}
+    assert talk.visitor({"score": 5, "of": 9}, EntryType.RATING).code == Code.BAD_BODY
+    for score in (5, 1):
+        talk.visitor({"score": score, "of": 3}, EntryType.RATING)
+    talk.visitor({"score": 2}, EntryType.RATING)
+    assert (talk.head.rated, talk.head.owes_bot, talk.head.owes_answer) == ((4, 5), True, False)
+    (step,) = talk.offer(Reported(7, 4, ({"kind": "rating"},))).entries
+    assert (step.type, step.body["rated"]) == (EntryType.STEP, 4)
+    assert talk.head.rated == (5,)
+    assert talk.offer(Reported(7, 4, ())).repeat
+    talk.offer(Reported(7, 5, ()))
+    assert (talk.head.rated, talk.head.owes_bot) == ((), False)
+    for _ in range(40):
+        talk.visitor({"score": 5, "of": 3}, EntryType.RATING)
+    assert len(talk.head.rated) == RATINGS_KEPT
+
+
 def test_asking_for_a_person_opens_a_closed_conversation_and_waits(talk: Talk) -> None:
     talk.visitor()
     talk.act("close", by=3)
@@ -287,3 +317,47 @@ def test_devices_count_apart(talk: Talk) -> None:
 def test_rename_makes_no_entry(talk: Talk) -> None:
     talk.visitor()
     assert talk.offer(Rename(7, "张三")).entries == []
+
+
+AFTER_SALES = Wanted(3, "售后组")
+
+
+def handed_to_a_team(talk: Talk) -> None:
+    talk.visitor()
+    talk.answer(event=Event.HANDOFF, why=Why.UNSURE, team=AFTER_SALES)
+
+
+def test_handoff_to_a_team_says_which(talk: Talk) -> None:
+    handed_to_a_team(talk)
+    assert talk.entries[-1].body["team"] == {"id": 3, "name": "售后组"}
+    assert (talk.head.team, talk.head.team_name) == (3, "售后组")
+
+
+def test_team_is_kept_while_people_have_the_conversation(talk: Talk) -> None:
+    handed_to_a_team(talk)
+    for move in (
+        Move(7, Event.ASSIGN, Why.LEAST_BUSY, 3, "客服3"),
+        Move(7, Event.REQUEUE, Why.AGENT_LEFT),
+        Move(7, Event.TAKE, Why.TOOK, 4, "客服4"),
+    ):
+        talk.offer(move)
+        assert talk.head.team == 3
+
+
+@pytest.mark.parametrize("event", [Event.RETURN, Event.CLOSE])
+def test_team_is_forgotten_when_nobody_has_the_conversation(talk: Talk, event: Event) -> None:
+    handed_to_a_team(talk)
+    talk.offer(Move(7, event, Why.RETURNED))
+    assert (talk.head.team, talk.head.team_name) == (0, "")
+    talk.act("handoff")
+    assert talk.head.team == 0
+
+
+def test_call_for_a_person_that_comes_late_is_recorded_and_not_made(talk: Talk) -> None:
+    talk.visitor()
+    talk.act("take", by=3)
+    decision = talk.answer(event=Event.HANDOFF, why=Why.BOT_CALLED, team=AFTER_SALES)
+    (step,) = decision.entries
+    assert step.body["dropped"] == "owned"
+    assert step.body["uncalled"] == {"why": "bot_called", "team": "售后组"}
+    assert (talk.head.status, talk.head.team) == (Status.OPEN, 0)

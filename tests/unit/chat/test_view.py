@@ -86,3 +86,13 @@ def test_preview_is_one_short_line_of_what_a_list_shows(
     kind: int, body: Body, preview: str
 ) -> None:
     assert preview_of(kind, body) == preview
+
+
+def test_the_team_is_told_to_agents_only() -> None:
+    head = Head(7, "v", status=Status.WAITING, team=3, team_name="售后组")
+    assert standing(head, agent=True)["team"] == {"id": 3, "name": "售后组"}
+    assert standing(Head(7, "v"), agent=True)["team"] is None
+    assert "team" not in standing(head, agent=False)
+    body = {"to": "waiting", "why": "angry", "team": {"id": 3, "name": "售后组"}}
+    seen = for_visitor(Entry(7, 1, 0, "s", EntryType.STATUS, body))
+    assert seen.body == {"to": "waiting"}

@@ -128,3 +128,18 @@ def test_a_flow_survives_being_written_and_read() -> None:
     sample = samples.read(samples.AFTER_SALES)
     assert decode(msgspec.json.encode(sample)) == sample
     assert convert(msgspec.to_builtins(sample)) == sample
+
+
+def test_team_that_is_gone_is_found() -> None:
+    settings = {"why": "asked", "text": SORRY, "team": 3}
+    drawing = flow({"start": "start", "person": ("handoff", settings)}, "start.asked > person")
+    assert check(drawing, teams={3}) == check(drawing) == []
+    (problem,) = check(drawing, teams={4})
+    assert (problem.code, problem.node) == ("unknown_team", "person")
+    assert problem.text.endswith(".")
+
+
+def test_undrawn_way_for_a_bots_call_is_no_problem() -> None:
+    lines = ("start.asked > bot", *(f"bot.{port} > hi" for port in ("answered", "unsure")))
+    drawing = flow({**SMALL, "bot": "answer"}, *lines, "bot.failed > hi", "hi.next > end")
+    assert check(drawing) == []

@@ -8,7 +8,15 @@ from qingniao.chat.lifecycle import Why
 from qingniao.flow import samples
 from qingniao.flow.effects import Classify, Handoff, Moderate, Passed, Say
 from qingniao.flow.engine import MAX_STEPS, rescue, step
-from qingniao.flow.events import Answered, Classified, Found, Moderated, TimedOut, VisitorSaid
+from qingniao.flow.events import (
+    Answered,
+    Classified,
+    Found,
+    Moderated,
+    TimedOut,
+    VisitorSaid,
+    Wish,
+)
 from qingniao.flow.graph import Edge, Flow, Node
 from qingniao.flow.plan import Plan, prepare
 from qingniao.flow.state import FlowState, restore, store
@@ -147,3 +155,30 @@ def test_a_state_nobody_understands_is_a_fresh_one() -> None:
     assert restore(store(FlowState(node="x", counters={"n": 1}))) == FlowState(
         node="x", counters={"n": 1}
     )
+
+
+CALL = Wish(kind="handoff", reason="要退货", team=5)
+
+
+@pytest.mark.parametrize(
+    ("text", "told"), [("我请同事来。", Say(text="我请同事来。")), ("", Say(text="抱歉"))]
+)
+def test_bot_that_calls_a_person_gets_one_though_nothing_is_drawn(text: str, told: Say) -> None:
+    bare = drawn({"start": ("start", {}), "bot": ("answer", {})}, ("start", "asked", "bot"))
+    state, _ = step(bare, FlowState(), HI)
+    state, effects = step(bare, state, Answered(text=text, wishes=(CALL,)))
+    assert effects[1:] == (told, Handoff(why=Why.BOT_CALLED, team=5, reason="要退货"))
+    assert state == FlowState(counters={})
+
+
+def test_drawn_way_for_a_bots_call_is_taken_and_the_reason_kept(plan: Plan) -> None:
+    state = FlowState(node="answer", awaiting="answered")
+    _, effects = step(plan, state, Answered(text="", wishes=(CALL,)))
+    passed = [effect.node for effect in effects if isinstance(effect, Passed)]
+    assert passed == ["answer", "to_person_asked"]
+    assert effects[-1] == Handoff(why=Why.BOT_CALLED, team=5, reason="要退货")
+
+
+def test_a_late_call_of_a_bot_is_nobodys(plan: Plan) -> None:
+    resting = FlowState()
+    assert step(plan, resting, Answered(text="", wishes=(CALL,))) == (resting, ())

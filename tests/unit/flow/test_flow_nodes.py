@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from qingniao.chat.lifecycle import Why
-from qingniao.flow.effects import AskBot, Classify, Handoff, Moderate, Say, Search
+from qingniao.flow.effects import AskBot, ChooseTeam, Classify, Handoff, Moderate, Say, Search
 from qingniao.flow.events import (
     Answered,
     BotFailed,
@@ -18,8 +18,10 @@ from qingniao.flow.events import (
     Hit,
     Moderated,
     ServiceFailed,
+    TeamChosen,
     TimedOut,
     VisitorSaid,
+    Wish,
 )
 from qingniao.flow.nodes import KINDS
 from qingniao.flow.nodes.base import Act, Scene
@@ -193,6 +195,41 @@ def test_answer_prefers_what_the_bot_suggests() -> None:
     assert resume("answer", event, scene(facts={"options": ["A?"]})).facts["options"] == ["B?"]
 
 
+CALL = Wish(kind="handoff", name="售后组", reason="要退货", team=5)
+
+
+@pytest.mark.parametrize(
+    ("event", "said"),
+    [
+        (Answered(text="", wishes=(CALL,)), []),
+        (Answered(text="我请同事来。", wishes=(CALL,)), ["我请同事来。"]),
+        (Answered(text="我猜的", confidence=0.1, wishes=(CALL,)), []),
+    ],
+)
+def test_answering_bot_can_call_a_person(event: Answered, said: list[str]) -> None:
+    act = resume("answer", event)
+    assert act.port == "person"
+    assert [effect.text for effect in act.effects if isinstance(effect, Say)] == said
+    assert act.facts == {"called": "要退货", "team": 5}
+    assert act.note["reason"] == "要退货"
+
+
+def test_team_that_there_is_not_is_written_down() -> None:
+    call = Wish(kind="handoff", name="没有的组")
+    act = resume("answer", Answered(text="", wishes=(call,)))
+    assert (act.port, act.facts) == ("person", {"called": ""})
+    assert act.note["unknown_team"] == "没有的组"
+
+
+def test_wishes_that_nobody_can_fulfil_are_written_down_and_do_nothing() -> None:
+    wishes = (Wish(kind="dance"), Wish(kind="tool", name="refund"))
+    act = resume("answer", Answered(text="三天", wishes=wishes))
+    assert act.port == "answered"
+    assert act.effects == (Say(text="三天"),)
+    assert act.note["ignored"] == ["dance", "tool refund"]
+    assert resume("answer", Answered(text="", wishes=wishes)).port == "unsure"
+
+
 @pytest.mark.parametrize("event", [BotFailed(reason="gone"), TimedOut()])
 def test_answer_leaves_by_failed(event: Event) -> None:
     act = resume("answer", event)
@@ -258,6 +295,37 @@ def test_handoff_tells_the_visitor_first() -> None:
     assert act.ends
 
 
+def test_handoff_names_its_team() -> None:
+    act = enter("handoff", scene(), team=3)
+    assert act.effects[1] == Handoff(why=Why.ANGRY, team=3)
+
+
+def test_handoff_has_a_router_choose_and_then_tells_the_visitor() -> None:
+    act = enter("handoff", scene(), router="coze", explains=False)
+    assert act.effects == (ChooseTeam(text="退款多久到账", judge="coze", explains=False),)
+    act = resume("handoff", TeamChosen(team=4, said="售后组"), router="coze", team=3)
+    assert act.effects == (Say(text="中文"), Handoff(why=Why.ANGRY, team=4))
+    assert act.note == {"why": "angry", "router": "coze", "said": "售后组"}
+
+
+@pytest.mark.parametrize("event", [TeamChosen(), BotFailed(reason="gone"), TimedOut()])
+@pytest.mark.parametrize("drawn", [0, 3])
+def test_router_without_an_answer_leaves_it_to_the_drawn_team(event: Event, drawn: int) -> None:
+    act = resume("handoff", event, router="coze", team=drawn)
+    assert act.effects == (Say(text="中文"), Handoff(why=Why.ANGRY, team=drawn))
+
+
+def test_router_is_not_asked_about_a_file_without_words() -> None:
+    act = enter("handoff", scene(" ", files=1), router="coze", team=3)
+    assert act.effects[-1] == Handoff(why=Why.ANGRY, team=3)
+
+
+def test_team_that_the_bot_named_comes_before_what_is_drawn() -> None:
+    here = scene(facts={"called": "要退货", "team": 5})
+    act = enter("handoff", here, router="coze", team=3)
+    assert act.effects[-1] == Handoff(why=Why.BOT_CALLED, team=5, reason="要退货")
+
+
 def test_end_ends() -> None:
     assert enter("end", scene()).ends
     assert KINDS["end"].ports(settings_of("end", {})) == ()
@@ -279,7 +347,7 @@ def test_end_ends() -> None:
         ("knowledge", {"limit": 0}),
         ("answer", {"floor": -0.1}),
         ("answer", {"idle_s": 0}),
-        ("answer", {"idle_s": 50}),
+        ("answer", {"idle_s": 70}),
         ("ask_back", {"limit": 1}),
         ("ask_back", {"most": 4}),
         ("ask_back", {"text": {"en": "only English"}}),

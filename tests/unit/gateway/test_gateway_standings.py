@@ -3,10 +3,13 @@
 import asyncio
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
+import pytest
 from gateway_house import GatewayHouse, LosingFanout, until
 
 from qingniao.chat.intake import Message
+from qingniao.errors import StorageError
 from qingniao.protocol.frames import EntryType, State
 
 
@@ -66,5 +69,25 @@ async def test_a_change_of_hands_while_one_begins_to_follow_is_told(tmp_path: Pa
     fanout.loses = lambda _: True  # not in force yet: nothing is delivered
     await house.pipeline.submit(action("v", 1, "handoff"))
     fanout.gate.set()
+    assert await visitor.next(State, lambda state: state.fields.get("status") == "waiting")
+    await house.close()
+
+
+async def test_a_change_of_hands_is_told_once_the_log_can_be_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("qingniao.gateway.standings._RETRY_S", 0.05)
+    house = GatewayHouse(tmp_path / "log")
+    await house.open()
+    visitor = await house.greet("v:7")
+    log: Any = house.hub.services.log
+    heads = log.heads
+
+    async def fails(*_: Any) -> Any:
+        monkeypatch.setattr(log, "heads", heads)
+        raise StorageError("the database is away")
+
+    monkeypatch.setattr(log, "heads", fails)
+    await house.pipeline.submit(action("v", 1, "handoff"))
     assert await visitor.next(State, lambda state: state.fields.get("status") == "waiting")
     await house.close()

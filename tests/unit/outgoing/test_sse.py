@@ -25,7 +25,8 @@ def read(*chunks: bytes) -> list[tuple[str, str]]:
         (b"data: a\r\rdata: b\r\r", [("", "a"), ("", "b")]),
         (b"data: a\ndata: b\n\n", [("", "a\nb")]),
         (b"data: a\n\n\n\ndata: b\n\n", [("", "a"), ("", "b")]),
-        (b": keep-alive\n\ndata: a\n\n: again\n\n", [("", "a")]),
+        (b": keep-alive\n\ndata: a\n\n: again\n\n", [("", ""), ("", "a"), ("", "")]),
+        (b"data: a\n: in between\ndata: b\n\n", [("", "a\nb")]),
         (b"event: ping\n\ndata: a\n\n", [("ping", ""), ("", "a")]),
         (b"id: 1\nretry: 3\nwhatever: x\nnonsense\ndata: a\n\n", [("", "a")]),
         (b"data: a", [("", "a")]),
@@ -44,7 +45,7 @@ def test_spellings(wire: bytes, events: list[tuple[str, str]]) -> None:
 WIRE = (
     "event: 答\r\ndata: 退货\r\ndata:😀\r\n\r\n: c\r\n\r\nevent:ping\r\n\r\ndata: 完\n\ndata: x\r\r"
 )
-WHOLE = [("答", "退货\n😀"), ("ping", ""), ("", "完"), ("", "x")]
+WHOLE = [("答", "退货\n😀"), ("", ""), ("ping", ""), ("", "完"), ("", "x")]
 
 
 @given(st.lists(st.integers(1, 12), max_size=60))

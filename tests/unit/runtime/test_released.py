@@ -29,7 +29,8 @@ class Here:
         self.flows = Flows(database)
         self.answering = Answering(
             unused, unused, MemoryFanout(), MemoryWorkQueue(),
-            visitors=unused, senses=unused, bot=unused, parallel=1,
+            visitors=unused, senses=unused, bot=unused, teams=unused, attachments=unused,
+            parallel=1,
         )  # fmt: skip
         self.released = asyncio.Event()
         self.keeping: asyncio.Task[None] | None = None

@@ -5,7 +5,7 @@ The log is made of the real `decide` and `fold`, so what it refuses or drops the
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from typing import Any
 
 from qingniao.bots.base import (
@@ -25,11 +25,14 @@ from qingniao.bots.base import (
 from qingniao.chat.head import Head, fold
 from qingniao.chat.intake import Decision, Intent, Message, Move, Outcome, decide
 from qingniao.chat.lifecycle import Event, Status
+from qingniao.errors import StorageError
 from qingniao.flow import samples
 from qingniao.flow.events import Classified, Found, Hit, Moderated
 from qingniao.flow.plan import Plan, prepare
 from qingniao.protocol.frames import Body, Entry, EntryType
+from qingniao.storage.rows import FileRow, Team
 from qingniao.workers.ai import AILimits, AIWorker
+from qingniao.workers.attachments import Attachments
 from qingniao.workers.ports import Senses
 
 CONVERSATION = 7
@@ -141,6 +144,32 @@ class RuleSenses:
             await asyncio.sleep(3600)
 
 
+class Uploads:
+    """Files and their contents; reading one that is missing fails."""
+
+    def __init__(self) -> None:
+        self.rows: dict[str, FileRow] = {}
+        self.contents: dict[str, bytes] = {}
+
+    def add(self, name: str, content: bytes, mime: str = "image/png") -> dict[str, Any]:
+        """The body of a message with it."""
+        file = f"file-{len(self.rows)}-of-the-test"
+        self.contents[file] = content
+        self.rows[file] = FileRow(
+            id=file, name=name, size=len(content), mime=mime, width=0, height=0, owner="v",
+            created=0, sha256="", path=file,
+        )  # fmt: skip
+        return {"id": file, "name": "said.exe", "size": len(content), "mime": mime}
+
+    async def get(self, file: str) -> FileRow | None:
+        return self.rows.get(file)
+
+    async def read(self, path: str, start: int, end: int) -> AsyncIterator[bytes]:
+        if path not in self.contents:
+            raise StorageError
+        yield self.contents[path][start:end]
+
+
 class House:
     """Everything around one worker, and what the visitor and the agents can see."""
 
@@ -152,6 +181,7 @@ class House:
         timer: Callable[[], float] = time.perf_counter,
     ) -> None:
         self.log = MemoryLog()
+        self.uploads = Uploads()
         self.log.heads[CONVERSATION] = Head(CONVERSATION, "visitor-1")
         self.senses: Any = senses or RuleSenses()
         self.bot: Any = bot or fluent()
@@ -163,6 +193,8 @@ class House:
         self.visitor_locale = "zh-CN"
         self.before_submit: Callable[[], None] = lambda: None
         self.sent = 0
+        self.teams: list[Team] = []
+        self.teams_are_away = False
         self.worker = AIWorker(
             self.log,
             submit=self._submit,
@@ -171,6 +203,8 @@ class House:
             senses=self.senses,
             bot=self._find,
             locale=self._locale,
+            teams=self._list_teams,
+            attachments=Attachments(self.uploads, self.uploads, public_url="https://shop.example"),
             limits=AILimits(sense_s=0.05, backoff_s=0.001, max_backoff_s=0.002),
             timer=timer,
         )
@@ -232,6 +266,11 @@ class House:
             raise BotMisconfigured(f"There is no bot {bot}.")
         found: BotService = self.bot
         return found
+
+    async def _list_teams(self) -> list[Team]:
+        if self.teams_are_away:
+            raise StorageError
+        return self.teams
 
     async def _locale(self, visitor: str) -> str:
         return self.visitor_locale

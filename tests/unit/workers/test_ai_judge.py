@@ -60,6 +60,31 @@ async def test_judge_that_fails_or_rambles_decides_nothing(judge: ScriptedBot) -
     assert len(bot.asked) == 1
 
 
+@pytest.mark.parametrize(
+    "judge",
+    [
+        ScriptedBot(BotUnavailable(), name="judge"),
+        ScriptedBot(RuntimeError("a plugin's fault"), name="judge"),
+        ScriptedBot(Grounded(), Done(text="我觉得是 thanks"), name="judge"),
+        ScriptedBot(Grounded(), Done(text=""), name="judge"),
+        ScriptedBot(30.0, name="judge"),
+    ],
+    ids=["away", "raises", "rambles", "silent", "hangs"],
+)
+async def test_without_a_judges_word_our_own_decides(judge: ScriptedBot) -> None:
+    house, _ = house_with(judge, judged_by("judge"))
+    house.worker._judges._judge_s = 0.05  # type: ignore[attr-defined]
+    await house.hears("你好")
+    assert way(house) == "greeting"
+
+
+async def test_judge_that_says_that_nothing_fits_is_believed() -> None:
+    judge = ScriptedBot(Grounded(), Done(text="none"), name="judge")
+    house, _ = house_with(judge, judged_by("judge"))
+    await house.hears("你好")
+    assert way(house) == "other"
+
+
 async def test_wish_for_a_person_is_not_the_judges_matter() -> None:
     judge = ScriptedBot(Grounded(), Done(text="greeting"), name="judge")
     house, _ = house_with(judge, judged_by("judge"))

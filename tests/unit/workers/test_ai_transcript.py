@@ -4,6 +4,7 @@ from typing import Any
 
 from qingniao.bots.base import Turn
 from qingniao.protocol.frames import Body, Entry, EntryType
+from qingniao.workers.attachments import SentFile
 from qingniao.workers.transcript import MAX_QUESTION_CHARS, Transcript, read
 
 REOPENED: dict[str, Any] = {"from": "closed", "to": "bot", "why": "wrote_again", "session": 2}
@@ -21,7 +22,7 @@ ENTRIES = log(
     ("b", EntryType.ANSWER, {"text": "在订单页申请。"}),
     ("a3", EntryType.NOTE, "老客户"),
     ("a3", EntryType.TEXT, "我来看看"),
-    ("v", EntryType.FILE, {"name": "1.png"}),
+    ("v", EntryType.FILE, {"id": "f2", "name": "1.png"}),
     ("v", EntryType.RATING, {"score": 5}),
     ("v", EntryType.TEXT, " 运费谁出 "),
     ("v", EntryType.TEXT, "后来的话"),
@@ -37,7 +38,25 @@ def test_a_transcript_ends_with_what_is_to_be_answered() -> None:
             Turn(role="bot", text="在订单页申请。"),
             Turn(role="agent", text="我来看看"),
         ),
+        unseen=(SentFile("f2", "1.png"),),
     )
+
+
+def test_a_file_is_unseen_until_a_bot_or_a_person_has_answered() -> None:
+    picture = ("v", EntryType.FILE, {"id": "f1", "name": "1.png"})
+    canned = ("b", EntryType.ANSWER, {"text": "文件已收到。"})
+    question = ("v", EntryType.TEXT, "这是什么")
+    for between, count in (
+        ((canned,), 1),
+        ((("b", EntryType.ANSWER, {"text": "是外套。", "bot": "shop"}),), 0),
+        ((("a3", EntryType.NOTE, "看过"),), 1),
+        ((("a3", EntryType.TEXT, "看到了"),), 0),
+        ((("s", EntryType.STATUS, REOPENED),), 0),
+        ((picture, picture), 3),
+    ):
+        entries = log(picture, *between, question)
+        told = read(entries, answered=1 + len(between), asked=len(entries))
+        assert (len(told.unseen), told.files) == (count, 0)
 
 
 def test_of_a_very_long_question_the_end_counts() -> None:

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from qingniao.bus.base import News, Published, Whisper
 from qingniao.bus.memory import MemoryFanout, MemoryPresence, MemoryWorkQueue
-from qingniao.chat.intake import Decision, Intent, Message, Move
+from qingniao.chat.head import Head
+from qingniao.chat.intake import Decision, Intent, Message, Move, Outcome, Wanted
 from qingniao.chat.lifecycle import Event, Status, Why
 from qingniao.chat.ports import Role
 from qingniao.config import PipelineConfig
@@ -20,7 +21,7 @@ from qingniao.pipeline.pipeline import Pipeline
 from qingniao.protocol.codec import MSGPACK
 from qingniao.protocol.frames import EntryType, State
 from qingniao.storage.messages_rocksdb import RocksMessageLog
-from qingniao.workers.assignment import Agent, AssignmentWorker, choose
+from qingniao.workers.assignment import Agent, AssignmentWorker, choose, choose_for
 
 
 def agent(id: int, capacity: int = 6, *, accepting: bool = True) -> Agent:
@@ -107,7 +108,7 @@ class Office:
             self.presence.enter(f"a:{id}")
             self.staff.append(agent(id, capacity))
 
-    async def waits(self, *conversations: int) -> None:
+    async def waits(self, *conversations: int, team: int = 0) -> None:
         for conversation in conversations:
             self.now += 1_000
             owner = f"visitor-{conversation}"
@@ -115,7 +116,18 @@ class Office:
             await self.submit(
                 Message(conversation, "v", "d", n, EntryType.TEXT, "找人", visitor=owner)
             )
-            await self.submit(Move(conversation, Event.HANDOFF, Why.ASKED))
+            if team:
+                head = await self.log.head(conversation)
+                assert head is not None
+                wanted = Wanted(team, "售后组")
+                await self.submit(
+                    Outcome(
+                        conversation, head.session, head.asked, event=Event.HANDOFF,
+                        why=Why.ASKED, team=wanted,
+                    )
+                )  # fmt: skip
+            else:
+                await self.submit(Move(conversation, Event.HANDOFF, Why.ASKED))
 
     async def says(self, conversation: int, body: str = "还在吗") -> None:
         n = await self.log.sent(conversation, "v/d") + 1
@@ -326,3 +338,81 @@ async def test_while_the_bus_is_away_who_was_closed_is_no_load(
             await asyncio.sleep(0.01)
     worker.cancel()
     await asyncio.gather(worker, return_exceptions=True)
+
+
+def wanting(team: int, *, since: int = 0) -> Head:
+    return Head(1, "v", status=Status.WAITING, team=team, since=since)
+
+
+def of(id: int, *teams: int, capacity: int = 6, accepting: bool = True) -> Agent:
+    return Agent(
+        id=id, name=f"客服{id}", capacity=capacity, accepting=accepting, teams=frozenset(teams)
+    )
+
+
+def gets(head: Head, *agents: Agent, loads: dict[int, int] | None = None, now: int = 0) -> int:
+    chosen = choose_for(head, agents, Counter(loads or {}), {}, now_ms=now, team_wait_ms=60_000)
+    return chosen.id if chosen else 0
+
+
+def test_somebody_of_the_wanted_team_is_chosen_though_busier() -> None:
+    assert gets(wanting(7), of(1), of(2, 7), of(3, 8), loads={2: 5}) == 2
+
+
+def test_team_without_anybody_there_is_not_waited_for() -> None:
+    assert gets(wanting(7), of(1), of(2, 8)) == 1
+    assert gets(wanting(7), of(1), of(2, 7, accepting=False)) == 1
+
+
+def test_full_team_is_waited_for_and_no_longer_than_its_time() -> None:
+    full = {"loads": {2: 6}}
+    assert gets(wanting(7), of(1), of(2, 7), now=59_999, **full) == 0  # type: ignore[arg-type]
+    assert gets(wanting(7), of(1), of(2, 7), now=60_000, **full) == 1  # type: ignore[arg-type]
+    assert gets(wanting(7), of(1), of(2, 7), now=60_000) == 2
+
+
+def test_who_wants_no_team_gets_anybody() -> None:
+    assert gets(wanting(0), of(1), of(2, 7), loads={1: 1}) == 2
+
+
+async def test_who_waits_for_a_team_holds_nobody_up(office: Office) -> None:
+    office.presence.enter("a:1")
+    office.presence.enter("a:2")
+    office.staff = [of(1, 7, capacity=1), of(2, capacity=6)]
+    await office.waits(1, team=7)
+    await office.waits(2, team=7)
+    await office.waits(3)
+    await office.worker.tick()
+    assert await office.owners() == {1: 1, 3: 2}, "2 waits for the team, 3 does not wait for 2"
+    office.now += 61_000
+    await office.worker.tick()
+    assert await office.owners() == {1: 1, 2: 2, 3: 2}
+
+
+async def test_team_that_was_deleted_meanwhile_is_everybody(office: Office) -> None:
+    office.presence.enter("a:1")
+    office.presence.enter("a:2")
+    office.staff = [of(1, 7, capacity=1), of(2)]
+    await office.waits(1, 2, team=7)
+    await office.worker.tick()
+    assert await office.owners() == {1: 1}
+    office.staff = [of(1, capacity=1), of(2)]
+    await office.worker.tick()
+    assert await office.owners() == {1: 1, 2: 2}
+
+
+async def test_conversation_of_an_agent_who_left_goes_to_the_team_again(office: Office) -> None:
+    for id in (1, 2, 3):
+        office.presence.enter(f"a:{id}")
+    office.staff = [of(1, 7), of(2), of(3)]
+    await office.waits(1, team=7)
+    await office.worker.tick()
+    assert await office.owners() == {1: 1}
+    await office.says(1)
+    office.presence.leave("a:1")
+    office.staff = [of(1, 7), of(2), of(3, 7)]
+    for _ in range(3):
+        await office.worker.tick()
+        office.now += 121_000
+    await office.worker.tick()
+    assert await office.owners() == {1: 3}

@@ -87,6 +87,8 @@ async def test_everything_is_counted_once_in_its_own_hour(analytics: Analytics) 
     rating = Message(7, "v", "d", 3, EntryType.RATING, {"score": 5}, visitor="visitor-7")
     answer = Outcome(7, 1, 2, ((EntryType.ANSWER, {"text": "在"}),))
     await analytics.log.commit([answer, rating, Move(7, Event.HANDOFF, Why.RULE)], NOW + HOUR)
+    liked = Message(7, "v", "d", 4, EntryType.RATING, {"score": 5, "of": 3}, visitor="visitor-7")
+    await analytics.log.commit([liked], NOW + HOUR)
     await analytics.worker.project([7])
     hour = NOW // HOUR
     assert analytics.rows.sums == {
@@ -94,6 +96,7 @@ async def test_everything_is_counted_once_in_its_own_hour(analytics: Analytics) 
         (hour, "messages", "v"): 2,
         (hour + 1, "messages", "b"): 1,
         (hour + 1, "ratings", "5"): 1,
+        (hour + 1, "answer_ratings", "5"): 1,
         (hour + 1, "became_waiting", "rule"): 1,
     }
 

@@ -23,6 +23,13 @@ const inlineNumbers = {
     ),
 };
 
+/** What is wrong with a frame is for tests and developers: here every fault ends the connection. */
+const silentFaults = {
+  name: 'silent-faults',
+  enforce: 'post',
+  transform: (code) => code.replace(/new MalformedError\(("|'|`).*?\1\)/g, 'new MalformedError()'),
+};
+
 /** Tokens that this panel does not use, and the console's own switch between light and dark. */
 const trimTokens = {
   name: 'trim-tokens',
@@ -40,11 +47,22 @@ const trimTokens = {
   },
 };
 
+/** Tokens by short names: inside of the shadow root nobody else reads them. */
+const named = new Map();
+const shortTokens = {
+  name: 'short-tokens',
+  renderChunk: (code) =>
+    code.replace(/--(qn-[\w-]+|accent|deep|tint)\b/g, (token) => {
+      if (!named.has(token)) named.set(token, `--${named.size.toString(36)}`);
+      return named.get(token);
+    }),
+};
+
 const common = {
   root: here,
   configFile: false,
   logLevel: 'warn',
-  plugins: [inlineNumbers, trimTokens],
+  plugins: [inlineNumbers, silentFaults, trimTokens, shortTokens],
   oxc: { jsx: { runtime: 'classic', pragma: 'h' } },
 };
 

@@ -73,6 +73,7 @@ const asked = [
         },
       ],
       options: ['怎么申请售后', '退款多久到账', '转人工'],
+      bot: 'local',
     },
   ],
 ];
@@ -111,6 +112,17 @@ const scenes = {
   answer: {
     entries: log(...asked),
     act: async (page) => page.locator('summary').click(),
+  },
+  thumb: {
+    entries: log(...asked, [25, 'v', RATING, { score: 5, of: 2 }]),
+    act: async (page) => {
+      // Changed by key, before the server has heard of it.
+      await page.locator('[aria-pressed]').nth(1).focus();
+      await page.keyboard.press('Enter');
+      await page.waitForTimeout(100);
+      const pressed = await page.locator('[aria-pressed=true]').getAttribute('aria-label');
+      if (!['没帮助', 'Not helpful'].includes(pressed)) throw new Error(`pressed: ${pressed}`);
+    },
   },
   streaming: {
     entries: log([1, 'v', TEXT, '驼色这件有 XL 吗？']),

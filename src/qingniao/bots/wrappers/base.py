@@ -7,10 +7,10 @@ from collections.abc import AsyncGenerator, Sequence
 from typing import Literal
 
 from qingniao.bots.base import (
-    BotError,
     BotService,
     Capabilities,
     Closing,
+    FeedbackUnsupported,
     Health,
     Lesson,
     Query,
@@ -19,7 +19,12 @@ from qingniao.bots.base import (
     TrainingReport,
 )
 
-__all__ = ["Wrapper"]
+__all__ = ["Wrapper", "shorter"]
+
+
+def shorter(own_s: float, asked_s: float) -> float | None:
+    """The shorter of two bounds, of which zero is none; `None` if there is none at all."""
+    return min((bound_s for bound_s in (own_s, asked_s) if bound_s > 0), default=None)
 
 
 class Wrapper:
@@ -53,7 +58,7 @@ class Wrapper:
     ) -> None:
         """See `TakesFeedback.feedback`."""
         if not isinstance(self._inner, TakesFeedback):
-            raise BotError("This bot takes no feedback.")
+            raise FeedbackUnsupported
         await self._inner.feedback(message, visitor, verdict, comment)
 
     async def close(self) -> None:

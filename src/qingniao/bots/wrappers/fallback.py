@@ -31,8 +31,8 @@ class Fallback(Wrapper):
 
     `on_silence`: a bot that honestly does not know (an empty answer, no action) is passed over too,
     as long as there is another. After a failure the next bot's events follow a `Retracted`, its
-    `Grounded` first. Only the first bot goes by `Query.remote`: the others keep dialogues of their
-    own.
+    `Grounded` first; its `Done.bot` says who it was. Only the first bot goes by `Query.remote`: the
+    others keep dialogues of their own.
     """
 
     def __init__(self, bots: Sequence[BotService], *, on_silence: bool = False) -> None:
@@ -44,8 +44,8 @@ class Fallback(Wrapper):
 
     @property
     def capabilities(self) -> Capabilities:
-        """Of the first; only what all of them do is promised, and one that leaves the house is
-        enough to say so."""
+        """Of the first; only what all of them do is promised, and one that leaves the house or
+        looks at files is enough to say so."""
         all_of_them = [bot.capabilities for bot in self._bots]
         first = all_of_them[0]
         return structs.replace(
@@ -53,6 +53,7 @@ class Fallback(Wrapper):
             cites=all(c.cites for c in all_of_them),
             measures_confidence=all(c.measures_confidence for c in all_of_them),
             leaves_house=any(c.leaves_house for c in all_of_them),
+            reads_files=any(c.reads_files for c in all_of_them),
         )
 
     async def reply(self, query: Query) -> AsyncGenerator[ReplyEvent]:
@@ -65,7 +66,7 @@ class Fallback(Wrapper):
                         if isinstance(event, Done):
                             if self._is_silence(event) and not is_last:
                                 break
-                            yield event if number == 0 else structs.replace(event, remote="")
+                            yield event if number == 0 else _of_another(event, bot.name)
                             return
                         yield event
             except BotError as exc:
@@ -96,3 +97,7 @@ class Fallback(Wrapper):
 
     def _is_silence(self, done: Done) -> bool:
         return self._on_silence and not done.text.strip() and not done.actions
+
+
+def _of_another(done: Done, name: str) -> Done:
+    return structs.replace(done, remote="", bot=done.bot or name)

@@ -1,7 +1,7 @@
 """All wrappers around one bot, in the one order that makes sense. Owns that order.
 
-From the outside in: breaker, budget, rate, concurrency, retry, deadline, idle. A refusal costs
-nothing that way, each try has a deadline of its own, and a place is held while waiting to try
+From the outside in: breaker, budget, rate, concurrency, retry, deadline, idle, files. A refusal
+costs nothing that way, each try has a deadline of its own, and a place is held while waiting to try
 again. Rule: policy is data; an administrator's form is a `Policy`.
 """
 
@@ -15,6 +15,7 @@ from qingniao.bots.wrappers.budget import Budget, Ledger
 from qingniao.bots.wrappers.concurrency import Concurrency
 from qingniao.bots.wrappers.deadline import Deadline
 from qingniao.bots.wrappers.fallback import Fallback
+from qingniao.bots.wrappers.files import FilesInWords
 from qingniao.bots.wrappers.idle import IdleTimeout
 from qingniao.bots.wrappers.rate import RateLimit
 from qingniao.bots.wrappers.retry import Retry
@@ -26,9 +27,9 @@ class Policy(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How a bot may be used. Zero switches a limit off."""
 
     idle_s: float = 60.0
-    """The longest silence."""
+    """The longest silence; the flow's, if that is shorter."""
     total_s: float = 180.0
-    """The longest reply, each try for itself."""
+    """The longest reply, each try for itself; the flow's, if that is shorter."""
     tries: int = 2
     at_once: int = 64
     waiting: int = 256
@@ -48,10 +49,10 @@ class Policy(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 def guarded(bot: BotService, policy: Policy, ledger: Ledger) -> BotService:
     """The bot under its policy. Raises `ValueError` for numbers that make no sense."""
-    if policy.idle_s:
-        bot = IdleTimeout(bot, idle_s=policy.idle_s)
-    if policy.total_s:
-        bot = Deadline(bot, total_s=policy.total_s)
+    bot = FilesInWords(bot)
+    # Also without a bound of their own: whoever asks has one, and the breaker has to hear of it.
+    bot = IdleTimeout(bot, idle_s=policy.idle_s)
+    bot = Deadline(bot, total_s=policy.total_s)
     if policy.tries > 1:
         bot = Retry(bot, tries=policy.tries)
     if policy.at_once:

@@ -1,20 +1,23 @@
-"""`answer`: a bot writes and the visitor reads along.
+"""`answer`: a bot writes and the visitor reads along. Owns what becomes of the bot's wishes.
 
-Rule: what is not whole or not sure is not said.
+Rule: what is not whole or not sure is not said. A bot that asks for a person gets one, drawn or
+not; anything else that it wants and nobody here can do is written down and not done.
 """
 
 from collections.abc import Iterator
 
 from msgspec import Struct
 
+from qingniao.chat.lifecycle import Why
 from qingniao.flow.effects import AskBot, Say
-from qingniao.flow.events import Answered, BotFailed, Event
-from qingniao.flow.nodes.base import Act, Kind, Port, Scene, Value
+from qingniao.flow.events import Answered, BotFailed, Event, Wish
+from qingniao.flow.nodes.base import CALLED, TEAM, Act, Kind, Port, Scene, Value
 
 __all__ = ["Answer", "AnswerSettings"]
 
 MAX_OPTIONS = 3
 MAX_DEADLINE_S = 120.0
+HANDOFF = "handoff"
 
 
 class AnswerSettings(Struct, frozen=True, forbid_unknown_fields=True):
@@ -24,8 +27,8 @@ class AnswerSettings(Struct, frozen=True, forbid_unknown_fields=True):
 
     bot: str = ""
     floor: float = 0.5
-    idle_s: float = 8.0
-    deadline_s: float = 40.0
+    idle_s: float = 25.0
+    deadline_s: float = 60.0
     offers: bool = True
 
 
@@ -36,7 +39,12 @@ class Answer(Kind[AnswerSettings]):
     settings = AnswerSettings
 
     def ports(self, settings: AnswerSettings) -> tuple[Port, ...]:
-        return (Port("answered", speaks=True), Port("unsure"), Port("failed"))
+        return (
+            Port("answered", speaks=True),
+            Port("unsure"),
+            Port("failed"),
+            Port("person", calls=Why.BOT_CALLED),
+        )
 
     def faults(self, settings: AnswerSettings) -> Iterator[str]:
         if not 0.0 <= settings.floor <= 1.0:
@@ -67,21 +75,49 @@ class Answer(Kind[AnswerSettings]):
             note["version"] = event.version
         if event.confidence is not None:
             note["confidence"] = event.confidence
-        if not event.text.strip() or _below(event.confidence, settings.floor):
+        call = next((wish for wish in event.wishes if wish.kind == HANDOFF), None)
+        if ignored := [_written(wish) for wish in event.wishes if wish is not call]:
+            note["ignored"] = ignored
+        is_good = bool(event.text.strip()) and not _below(event.confidence, settings.floor)
+        if call is not None:
+            facts = _called(call, note)
+            said = (_say(settings, event),) if is_good else ()
+            return Act(effects=said, port="person", facts=facts, note=note)
+        if not is_good:
             near = list(event.options) or list(scene.options())
             return Act(port="unsure", facts={"options": near}, note=note)
         note["cites"] = [cite.id for cite in event.cites]
-        say = Say(
-            text=event.text,
-            options=event.options[:MAX_OPTIONS] if settings.offers else (),
-            cites=event.cites,
-            confidence=event.confidence,
-            bot=event.bot,
-            took_ms=event.took_ms,
-            partial=event.partial,
-            version=event.version,
-        )
+        say = _say(settings, event)
         return Act(effects=(say,), port="answered", counters={"unsure": 0}, note=note)
+
+
+def _say(settings: AnswerSettings, event: Answered) -> Say:
+    return Say(
+        text=event.text,
+        options=event.options[:MAX_OPTIONS] if settings.offers else (),
+        cites=event.cites,
+        confidence=event.confidence,
+        bot=event.bot,
+        took_ms=event.took_ms,
+        partial=event.partial,
+        version=event.version,
+    )
+
+
+def _called(call: Wish, note: dict[str, Value]) -> dict[str, Value]:
+    """What the nodes after this one are to know; what decided goes into `note`."""
+    facts: dict[str, Value] = {CALLED: call.reason}
+    if call.reason:
+        note["reason"] = call.reason
+    if call.team:
+        facts[TEAM] = call.team
+    elif call.name:
+        note["unknown_team"] = call.name
+    return facts
+
+
+def _written(wish: Wish) -> str:
+    return f"{wish.kind} {wish.name}".strip()
 
 
 def _below(confidence: float | None, floor: float) -> bool:

@@ -11,13 +11,16 @@ from typing import ClassVar, Final, Generic, TypeVar
 
 from msgspec import Struct
 
+from qingniao.chat.lifecycle import Why
 from qingniao.flow.effects import Effect
 from qingniao.flow.events import Event
 from qingniao.flow.graph import DEFAULT_LOCALE, Texts
 from qingniao.flow.state import Value
 
 __all__ = [
+    "CALLED",
     "MAX_TEXT_CHARS",
+    "TEAM",
     "Act",
     "Kind",
     "NoSettings",
@@ -29,17 +32,25 @@ __all__ = [
 
 MAX_TEXT_CHARS: Final = 2_000
 
+CALLED: Final = "called"
+"""The fact that a bot has asked for a person: why, in its words, which may be none."""
+
+TEAM: Final = "team"
+"""The fact that names the team, by its number, to which this question is to go."""
+
 
 class Port(Struct, frozen=True):
     """A way out of a node. An `otherwise` names the port that is taken when nothing is drawn here.
 
     `speaks`: who leaves here has told the visitor something. `waits`: the visitor wrote in between.
+    `calls`: when nothing is drawn here, a person is called, for this reason.
     """
 
     name: str
     otherwise: str = ""
     speaks: bool = False
     waits: bool = False
+    calls: Why | None = None
 
 
 class Scene(Struct, frozen=True, kw_only=True):
@@ -95,6 +106,10 @@ class Kind(ABC, Generic[S]):
     def faults(self, settings: S) -> Iterator[str]:
         """Say in sentences what is wrong with settings of the right types."""
         return iter(())
+
+    def teams(self, settings: S) -> tuple[int, ...]:
+        """The teams that the settings name; a flow that names one that is gone has a problem."""
+        return ()
 
     @abstractmethod
     def enter(self, settings: S, scene: Scene) -> Act:

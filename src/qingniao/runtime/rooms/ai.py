@@ -14,8 +14,10 @@ from qingniao.runtime.answering import Answering
 from qingniao.runtime.foundation import Foundation
 from qingniao.runtime.learning import make_learning
 from qingniao.runtime.rooms.sweeping import own_sweeper
+from qingniao.storage.files import Files
 from qingniao.storage.flows import Flows
 from qingniao.training import Built
+from qingniao.workers.attachments import Attachments
 from qingniao.workers.senses import Mind
 
 __all__ = ["AIRoom"]
@@ -36,7 +38,7 @@ class AIRoom:
         self._mind = Mind()
         self._base = base
         self._bot: LocalBot | None = None
-        self._watched: BotService | None = None
+        self._own: dict[str, BotService] = {}
         self._shelf = base.shelf
         self._default = base.config.ai.bot
         self._learning = make_learning(
@@ -46,7 +48,10 @@ class AIRoom:
         self._answering = Answering(
             engines.log, base.pipeline, bus.fanout, bus.queue, visitors=base.visitors,
             senses=self._mind, bot=self._find_bot, parallel=base.config.ai.parallel,
-            while_answering=base.config.ai.while_answering,
+            teams=base.teams.all, while_answering=base.config.ai.while_answering,
+            attachments=Attachments(
+                Files(engines.database), engines.blobs, public_url=base.config.public_url
+            ),
         )  # fmt: skip
 
     async def open(self) -> None:
@@ -61,6 +66,7 @@ class AIRoom:
         """See `Room`."""
         return [
             self._answering.dispatcher.run(),
+            self._answering.ratings.run(),
             self._answering.keep_flow(self._flows, self._flow_released),
             self._learning.run(),
             self._shelf.run(),
@@ -70,7 +76,9 @@ class AIRoom:
 
     def readings(self) -> Iterable[Reading]:
         """See `Room`."""
-        return self._answering.dispatcher.readings()
+        yield from self._answering.dispatcher.readings()
+        yield from self._answering.ratings.readings()
+        yield from self._shelf.figures.readings()
 
     async def drain(self, within_s: float) -> None:
         """Answer those who are being answered; the others keep their mark."""
@@ -90,10 +98,9 @@ class AIRoom:
 
     def _find_bot(self, bot: str) -> BotService:
         bot = bot or self._shelf.first or self._default
-        own = {self._watched.name: self._watched} if self._watched is not None else {}
-        if self._watched is not None and bot in ("", self._watched.name):
-            return self._watched
-        found = self._shelf.answering(bot, own)
+        if self._bot is not None and bot in ("", self._bot.name):
+            return self._own[self._bot.name]
+        found = self._shelf.answering(bot, self._own)
         if found is None:
             raise BotMisconfigured(f"There is no bot called {bot}.")
         return found
@@ -102,7 +109,8 @@ class AIRoom:
         self._mind.use(learnt)
         if self._bot is None:
             self._bot = self._base.local_bot = LocalBot(learnt.retriever)
-            self._watched = self._base.bot_watch.watched(self._bot)
+            measured = self._shelf.figures.measured(self._bot)
+            self._own[self._bot.name] = self._base.bot_watch.watched(measured)
         else:
             self._bot.use(learnt.retriever)
 

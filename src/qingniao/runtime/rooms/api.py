@@ -46,6 +46,7 @@ class ApiRoom:
         return Services(
             users=base.users,
             sessions=base.sessions,
+            teams=base.teams,
             visitors=base.visitors,
             index=base.index,
             files=Files(engines.database),

@@ -38,12 +38,19 @@ class AssignmentRoom:
         worker = AssignmentWorker(
             engines.log, bus.fanout, bus.presence, base.pipeline.submit, self._agents,
             base.index.assigned, engines.clock,
+            team_wait_ms=base.config.workers.team_wait_ms,
         )  # fmt: skip
         return worker.run()
 
     async def _agents(self) -> Sequence[Agent]:
+        teams = await self._base.teams.all()
         return [
-            Agent(id=user.id, name=user.name, accepting=user.accepting)
+            Agent(
+                id=user.id,
+                name=user.name,
+                accepting=user.accepting,
+                teams=frozenset(team.id for team in teams if user.id in team.members),
+            )
             for user in await self._base.users.all()
             if not user.disabled
         ]

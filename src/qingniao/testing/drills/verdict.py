@@ -83,6 +83,7 @@ def repeated(history: History) -> int:
         for entry in history.log
         if entry.type == EntryType.STEP
         and isinstance(entry.body, dict)
+        and "answers" in entry.body
         and "dropped" not in entry.body
     )
     return count + sum(times - 1 for times in answers.values())

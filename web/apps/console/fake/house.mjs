@@ -108,6 +108,7 @@ export function rowOf(talk) {
     read: talk.state.read,
     visitor: { id: talk.visitor.id, name: talk.visitor.name },
     online: talk.state.online,
+    team: talk.state.team ?? null,
   };
 }
 
@@ -153,6 +154,22 @@ function knowledge(query) {
     `${entry.question}${entry.answer}${entry.category}`.includes(q),
   );
   return { status: 200, json: { entries, total: entries.length } };
+}
+
+const TEAMS = [
+  { id: 1001, name: '售后组', description: '退货、换货、退款、质量问题、保修', members: [3, 4] },
+  { id: 1002, name: '物流组', description: '快递到哪了、运费、改地址、海外配送', members: [4] },
+  { id: 1003, name: '售前组', description: '', members: [] },
+];
+
+function team(house, method, id, body) {
+  const held = house.teams ?? TEAMS;
+  house.teams =
+    method === 'DELETE'
+      ? held.filter((one) => one.id !== id)
+      : held.map((one) => (one.id === id ? { ...one, ...body } : one));
+  if (method === 'DELETE') return { status: 204 };
+  return { status: 200, json: house.teams.find((one) => one.id === id) };
 }
 
 function users(house) {
@@ -201,6 +218,13 @@ export function answer(house, method, path, query, body) {
         status: 200,
         json: { user: { ...house.user, ...body, id: 9 }, password: 'quiet-heron-4417-maple' },
       };
+    case 'GET /teams':
+      return { status: 200, json: { teams: house.teams ?? TEAMS } };
+    case 'POST /teams':
+      if (TEAMS.some((team) => team.name === body.name))
+        return fault(409, 'team_taken', { field: 'name' });
+      house.teams = [...(house.teams ?? TEAMS), { id: 1009, ...body }];
+      return { status: 201, json: { id: 1009, ...body } };
     case 'GET /knowledge':
       return knowledge(query);
     case 'POST /knowledge/import':
@@ -231,6 +255,8 @@ export function answer(house, method, path, query, body) {
   }
   if (talk !== undefined)
     return { status: 200, json: { conversation: rowOf(talk), visitor: talk.visitor } };
+  const teamId = Number(/^\/teams\/(\d+)$/.exec(path)?.[1]);
+  if (teamId > 0) return team(house, method, teamId, body);
   if (visitor !== null && method === 'PATCH') {
     const found = [...house.talks.values()].find((one) => one.visitor.id === visitor[1]);
     found.visitor = { ...found.visitor, ...body };

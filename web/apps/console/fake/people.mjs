@@ -44,13 +44,16 @@ const step = (...stages) => ({
   })),
 });
 
-const status = (from, to, why, by, agent) => ({
+const PARCELS = { id: 1002, name: '物流组' };
+
+const status = (from, to, why, by, agent, team) => ({
   from,
   to,
   why,
   by,
   session: 1,
   ...(agent === undefined ? {} : { agent: { id: agent.id, name: agent.name } }),
+  ...(team === undefined ? {} : { team }),
 });
 
 /** Visitor, state, and entries as `[minutes ago, sender, type, body]`, for each conversation. */
@@ -185,7 +188,14 @@ export function conversations(me, now) {
     {
       id: 1052,
       visitor: visitorOf('8f2c99d0', '', 1052, now),
-      state: { status: 'waiting', assignee: null, why: 'angry', online: true, unread: 3 },
+      state: {
+        status: 'waiting',
+        assignee: null,
+        why: 'angry',
+        team: PARCELS,
+        online: true,
+        unread: 3,
+      },
       entries: [
         [4, 'v', 1, '等了三天还没发货,你们到底管不管'],
         [
@@ -200,7 +210,16 @@ export function conversations(me, now) {
           },
         ],
         [2, 'v', 1, '不要机器人!!'],
-        [1.7, 's', 4, status('bot', 'waiting', 'angry', 'b')],
+        [
+          1.7,
+          'b',
+          8,
+          step(
+            ['intent', 'angry', { intent: 'anger', confidence: 0.97 }],
+            ['handoff', '', { why: 'angry', router: '转接分组', said: '物流组', team: '物流组' }],
+          ),
+        ],
+        [1.7, 's', 4, status('bot', 'waiting', 'angry', 'b', undefined, PARCELS)],
       ],
     },
     {

@@ -85,6 +85,36 @@ const created = async ({ page }) => {
   await page.waitForSelector('.created');
 };
 
+const teamOpened = async ({ page }) => {
+  await page.getByRole('button', { name: /售后组/ }).click();
+  await page.waitForSelector('.teams-member');
+};
+
+const teamDeleting = async (stage) => {
+  await teamOpened(stage);
+  await stage.page.getByRole('button', { name: /删除小组|Delete team/ }).click();
+};
+
+const teamTaken = async ({ page }) => {
+  await page.getByRole('button', { name: '添加小组' }).click();
+  await page.getByLabel('名称').fill('售后组');
+  await page.locator('.teams-member input').nth(1).check();
+  await page.locator('.gate-form button[type=submit]').click();
+  await page.waitForSelector('.field-fault');
+};
+
+const teamDeleted = async (stage) => {
+  await teamDeleting(stage);
+  await stage.page.getByRole('button', { name: /确定删除/ }).click();
+  await stage.page.waitForSelector('.teams-member', { state: 'detached' });
+};
+
+const withoutTeams = async ({ page, house }) => {
+  house.teams = [];
+  await page.reload();
+  await page.waitForSelector('.teams .blank');
+};
+
 const imported = async ({ page }) => {
   await page.setInputFiles('input[type=file]', {
     name: 'k.csv',
@@ -286,6 +316,22 @@ export const scenes = [
   { name: 'team-created', path: 'team', user: 'admin', act: created },
   { name: 'team-phone', path: 'team', user: 'admin', ...phone },
   { name: 'team-no-permission', path: 'team' },
+  { name: 'teams-edit', path: 'team', user: 'admin', act: teamOpened },
+  { name: 'teams-edit-phone', path: 'team', user: 'admin', act: teamOpened, ...phone },
+  { name: 'teams-taken', path: 'team', user: 'admin', act: teamTaken },
+  {
+    name: 'teams-deleting',
+    path: 'team',
+    user: 'admin',
+    act: teamDeleting,
+    locale: 'en',
+    dark: true,
+  },
+  { name: 'teams-deleted-phone', path: 'team', user: 'admin', act: teamDeleted, ...phone },
+  { name: 'teams-empty', path: 'team', user: 'admin', act: withoutTeams },
+  { name: 'teams-empty-phone', path: 'team', user: 'admin', act: withoutTeams, ...phone },
+  { name: 'teams-phone-en', path: 'team', user: 'admin', locale: 'en', dark: true, ...phone },
+  { name: 'teams-chat', path: 'c/1052?view=waiting' },
   { name: 'settings', path: 'settings' },
   { name: 'settings-dark-en', path: 'settings', dark: true, locale: 'en' },
   { name: 'settings-phone-en', path: 'settings', ...phone, locale: 'en', dark: true },

@@ -46,7 +46,7 @@ export async function open(browser, options = {}) {
   const problems = [];
   page.on('pageerror', (error) => problems.push(String(error)));
   page.on('console', (message) => {
-    if (message.type() === 'error' && !/status of (401|404|429|500)|ERR_/.test(message.text()))
+    if (message.type() === 'error' && !/status of (401|404|409|429|500)|ERR_/.test(message.text()))
       problems.push(message.text());
   });
   const stage = { page, context, house, problems, link: null };

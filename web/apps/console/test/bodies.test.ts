@@ -45,6 +45,11 @@ test('an answer keeps what is well formed and leaves out the rest', () => {
   });
 });
 
+test('a rating is of the service or of one answer', () => {
+  expect(ratingOf({ score: 4 })).toEqual({ score: 4, comment: '', isOfAnswer: false });
+  expect(ratingOf({ score: 0, of: 3 })).toEqual({ score: 0, comment: '', isOfAnswer: true });
+});
+
 test('a status without a known goal is none', () => {
   expect(statusOf({ from: 'bot', to: 'elsewhere' })).toBeNull();
   expect(statusOf({ from: 'bot', to: 'open', agent: { id: 3, name: '周宁' } })?.agent).toBe('周宁');

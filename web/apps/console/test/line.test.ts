@@ -15,6 +15,12 @@ test.each([
   [{ from: 'bot', to: 'waiting', why: 'asked', by: 'v' }, null, '', '转人工：访客要求'],
   [{ from: 'bot', to: 'waiting', why: 'never heard of', by: 'b' }, null, '', '转人工：需要人工'],
   [
+    { from: 'bot', to: 'waiting', why: 'bot_called', by: 'b', team: { id: 7, name: '售后组' } },
+    null,
+    '',
+    '转给售后组：机器人请求人工',
+  ],
+  [
     { from: 'waiting', to: 'open', why: 'took', by: 'a3', agent: zhou },
     8_000,
     '',
@@ -83,9 +89,9 @@ test('a trace reads as the way through the flow, without what always happens', (
     { node: 'n2', kind: 'sensitive', port: 'passed', ms: 0.1, verdict: 'clean' },
     { node: 'n3', kind: 'intent', port: 'other', ms: 0.4, intent: 'question', confidence: 0.991 },
     { node: 'n4', kind: 'knowledge', port: 'unsure', ms: 3, confidence: 0.31 },
-    { node: 'n5', kind: 'handoff', port: '', ms: 0, why: 'unsure' },
+    { node: 'n5', kind: 'handoff', port: '', ms: 0, why: 'unsure', team: '售后组' },
   ];
   expect(traceLine(stagesOf({ trace }), i18next.t)).toBe(
-    '意图 提问 0.99 → 知识库 没把握 0.31 → 转人工 机器人没把握',
+    '意图 提问 0.99 → 知识库 没把握 0.31 → 转人工 机器人没把握 售后组',
   );
 });

@@ -19,6 +19,7 @@ const item = (id: number, more: Partial<InboxItem> = {}): InboxItem => ({
   read: { v: 0, a: 0 },
   visitor: { id: `v${id}`, name: '' },
   online: false,
+  team: null,
   ...more,
 });
 

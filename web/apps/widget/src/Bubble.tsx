@@ -84,7 +84,11 @@ interface Props<K> {
   readonly line: Extract<Line, { kind: K }>;
 }
 
-export function Theirs({ line, scene: { copy, settings } }: Props<'theirs'>) {
+/** Scores, the better one first. */
+const THUMBS = [5, 1];
+
+export function Theirs({ line, scene: { chat, copy, settings } }: Props<'theirs'>) {
+  const { seq = 0, thumb } = line;
   return (
     <div class={`line theirs ${line.who}`}>
       {line.isFirst && (
@@ -101,6 +105,20 @@ export function Theirs({ line, scene: { copy, settings } }: Props<'theirs'>) {
         {asMap(line.body).partial === true && <p class="partial">{copy.partial}</p>}
         <Cites body={line.body} copy={copy} />
       </div>
+      {thumb !== undefined && (
+        <div>
+          {THUMBS.map((score) => (
+            <button
+              type="button"
+              aria-label={score > 1 ? copy.good : copy.bad}
+              aria-pressed={`${thumb === score}`}
+              onClick={() => chat.rate({ score: thumb === score ? 0 : score, of: seq })}
+            >
+              <Icon name="thumb" />
+            </button>
+          ))}
+        </div>
+      )}
     </div>
   );
 }

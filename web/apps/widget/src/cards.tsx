@@ -37,7 +37,7 @@ export function Rating({ scene: { chat, copy, ui, plan } }: { scene: Scene }) {
       class="rating"
       onSubmit={(event) => {
         event.preventDefault();
-        chat.rate(ui.score, ui.comment.trim());
+        chat.rate({ score: ui.score, comment: ui.comment.trim() });
         ui.score = 0;
         ui.comment = '';
       }}

@@ -34,7 +34,8 @@ export interface Snapshot {
 export interface Chat {
   snapshot(): Snapshot;
   say(text: string): void;
-  rate(score: number, comment: string): void;
+  /** The service, or the answer `of`; then a score of 0 takes it back. */
+  rate(rating: { score: number; comment?: string; of?: number }): void;
   handoff(): void;
   retry(key: string): void;
   discard(key: string): void;
@@ -139,7 +140,7 @@ export function createChat(settings: Settings, copy: Copy, changed: () => void):
       };
     },
     say: (text) => send(EntryType.TEXT, text),
-    rate: (score, comment) => send(EntryType.RATING, comment ? { score, comment } : { score }),
+    rate: (rating) => send(EntryType.RATING, rating),
     handoff: () => send(EntryType.ACTION, { do: 'handoff' }),
     retry: (key) => client?.retry(id, key),
     discard: (key) => client?.discard(id, key),

@@ -34,6 +34,9 @@ export type Line =
       readonly who: 'bot' | 'agent';
       readonly name: string;
       readonly isDraft: boolean;
+      readonly seq?: number;
+      /** What the visitor gave a bot's answer, 0 for nothing; none where there is nothing to rate. */
+      readonly thumb?: number | undefined;
     });
 
 export interface Timeline {
@@ -79,6 +82,12 @@ export function timeline(view: Conversation, copy: Copy, now: number): Timeline 
   let group = '';
   let asksRating = false;
 
+  const thumbs = new Map<unknown, unknown>();
+  for (const { body } of [...view.entries, ...view.pending]) {
+    const { of, score } = asMap(body);
+    thumbs.set(of, score);
+  }
+
   const pause = (time: number): void => {
     if (time - before > PAUSE_MS) {
       lines.push({ kind: 'time', key: `t${time}`, time });
@@ -98,6 +107,7 @@ export function timeline(view: Conversation, copy: Copy, now: number): Timeline 
       asksRating = asMap(body).to === 'closed';
       quiet(key, statusText(entry, copy));
     } else if (type === EntryType.RATING) {
+      if (asMap(body).of) continue;
       asksRating = false;
       quiet(key, copy.rated(Number(asMap(body).score) || 0));
     } else if (SHOWN.has(type)) {
@@ -112,7 +122,9 @@ export function timeline(view: Conversation, copy: Copy, now: number): Timeline 
         heard.push(seq);
         const who = sender.startsWith('a') ? 'agent' : 'bot';
         const name = who === 'bot' ? copy.bot : (names.get(sender) ?? copy.agent);
-        lines.push({ kind: 'theirs', key, type, body, isFirst, who, name, isDraft: false });
+        const thumb = asMap(body).bot ? Number(thumbs.get(seq)) || 0 : undefined;
+        const said = { key, type, body, isFirst, who, name, seq, thumb } as const;
+        lines.push({ kind: 'theirs', ...said, isDraft: false });
       }
     }
   }

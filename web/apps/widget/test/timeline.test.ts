@@ -104,6 +104,32 @@ describe('the timeline', () => {
     expect(asks(['v', TEXT, 'a'], end, ['v', TEXT, 'b'])).toBe(false);
   });
 
+  it('rates single answers of bots, the last word counting, also before it is sent', () => {
+    const given: Short[] = [
+      ['v', TEXT, 'a'],
+      ['b', ANSWER, { text: 'b', bot: 'local' }],
+      ['b', ANSWER, { text: 'canned' }],
+      ['a7', TEXT, 'c'],
+      ['v', RATING, { score: 5, of: 2 }],
+    ];
+    const thumbs = (shown: ReturnType<typeof timeline>) =>
+      shown.lines.flatMap((line) => (line.kind === 'theirs' ? [line.thumb] : []));
+    expect(thumbs(timeline(view(given.slice(0, 4)), copy, NOW))).toEqual([0, undefined, undefined]);
+    const rated = view(given);
+    expect(thumbs(timeline(rated, copy, NOW))).toEqual([5, undefined, undefined]);
+    expect(timeline(rated, copy, NOW).lines.some((line) => line.kind === 'status')).toBe(false);
+    const body = { score: 0, of: 2 };
+    const pending = { key: 'k', conversation: 1, n: 1, type: RATING, body, time: NOW, until: 0 };
+    const unsent = { ...pending, state: 'waiting', error: null } as const;
+    expect(thumbs(timeline(putPending(rated, unsent), copy, NOW))).toEqual([
+      0,
+      undefined,
+      undefined,
+    ]);
+    const closing: Short[] = [...given.slice(0, 4), ['s', STATUS, closed], given[4] as Short];
+    expect(timeline(view(closing, { status: 'closed' }), copy, NOW).asksRating).toBe(true);
+  });
+
   it('shows that the bot thinks until it answers, but not for ever', () => {
     const thinks = (...given: Short[]) => timeline(view(given), copy, NOW).isTyping;
     expect(thinks(['v', TEXT, 'a'])).toBe(true);

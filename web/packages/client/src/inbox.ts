@@ -22,6 +22,8 @@ export interface InboxItem {
   readonly read: { readonly v: number; readonly a: number };
   readonly visitor: { readonly id: string; readonly name: string };
   readonly online: boolean;
+  /** Which team it was handed to; `null`: to anybody. */
+  readonly team: Person | null;
 }
 
 export type Inbox = ReadonlyMap<number, InboxItem>;
@@ -55,6 +57,7 @@ function blank(id: number): InboxItem {
     read: { v: 0, a: 0 },
     visitor: { id: '', name: '' },
     online: false,
+    team: null,
   };
 }
 

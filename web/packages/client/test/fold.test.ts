@@ -84,6 +84,7 @@ const item = (id: number, more: Partial<InboxItem> = {}): InboxItem => ({
   read: { v: 0, a: 0 },
   visitor: { id: `u${id}`, name: '' },
   online: true,
+  team: null,
   ...more,
 });
 
@@ -97,6 +98,7 @@ describe('the inbox', () => {
       since: fc.integer({ min: 1, max: 50 }),
       preview: fc.string(),
       why: fc.constantFrom(null, 'asked'),
+      team: fc.constantFrom(null, { id: 2, name: 'returns' }),
     },
     { requiredKeys: [] },
   );

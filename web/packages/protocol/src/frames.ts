@@ -76,6 +76,8 @@ export interface StateFields {
   readonly preview?: string;
   readonly sender?: string;
   readonly visitor?: { readonly id: string; readonly name: string };
+  /** Which team it was handed to. */
+  readonly team?: Person | null;
   /** Conversation 0 only: too much changed, fetch the list again. */
   readonly reload?: boolean;
 }

@@ -7,6 +7,7 @@ import type {
   KnowledgeEntry,
   Locale,
   Role,
+  Team,
   Teammate,
   UploadedFile,
   User,
@@ -62,6 +63,23 @@ export interface NewUser {
 /** Create a user; `password` is shown once and never again. */
 export async function createUser(user: NewUser): Promise<{ user: User; password: string }> {
   return request<{ user: User; password: string }>('POST', '/users', { body: user });
+}
+
+export async function listTeams(signal: AbortSignal): Promise<readonly Team[]> {
+  return (await request<{ teams: readonly Team[] }>('GET', '/teams', { signal })).teams;
+}
+
+export type TeamFields = Omit<Team, 'id'>;
+
+/** Make a team, or change the one with this id. */
+export async function saveTeam(id: number | null, fields: TeamFields): Promise<Team> {
+  return id === null
+    ? request<Team>('POST', '/teams', { body: fields })
+    : request<Team>('PATCH', `/teams/${id}`, { body: fields });
+}
+
+export async function deleteTeam(id: number): Promise<void> {
+  await request<void>('DELETE', `/teams/${id}`);
 }
 
 export interface ListQuery {

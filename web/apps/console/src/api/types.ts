@@ -27,6 +27,18 @@ export interface AgentRef {
   readonly name: string;
 }
 
+export interface TeamRef {
+  readonly id: number;
+  readonly name: string;
+}
+
+export interface Team extends TeamRef {
+  /** What belongs to it, for bots that choose. */
+  readonly description: string;
+  /** Ids of users. */
+  readonly members: readonly number[];
+}
+
 export interface VisitorRef {
   readonly id: string;
   readonly name: string;
@@ -49,6 +61,8 @@ export interface Conversation {
   readonly read: { readonly v: number; readonly a: number };
   readonly visitor: VisitorRef;
   readonly online: boolean;
+  /** Which team it was handed to; `null`: to anybody. */
+  readonly team: TeamRef | null;
 }
 
 export interface Counts {

@@ -38,6 +38,8 @@ export interface StatusBody {
   /** The agent it went to: name and number, empty and 0 when it went to none. */
   readonly agent: string;
   readonly agentId: number;
+  /** The team that was asked for; empty: anybody. */
+  readonly team: string;
 }
 
 const isMap = (value: Json | undefined): value is JsonMap =>
@@ -94,7 +96,7 @@ export function statusOf(body: Body): StatusBody | null {
   if (!isMap(body)) return null;
   const to = STATUSES.find((status) => status === body.to);
   if (to === undefined) return null;
-  const agent = body.agent;
+  const { agent, team } = body;
   return {
     from: text(body.from),
     to,
@@ -102,13 +104,18 @@ export function statusOf(body: Body): StatusBody | null {
     by: text(body.by),
     agent: isMap(agent) ? text(agent.name) : '',
     agentId: (isMap(agent) ? number(agent.id) : null) ?? 0,
+    team: isMap(team) ? text(team.name) : '',
   };
 }
 
-export function ratingOf(body: Body): { score: number; comment: string } | null {
+/** `isOfAnswer`: of a single answer, not of the service; a score of 0 then takes an earlier one back. */
+export function ratingOf(
+  body: Body,
+): { score: number; comment: string; isOfAnswer: boolean } | null {
   if (!isMap(body)) return null;
   const score = number(body.score);
-  return score === null ? null : { score, comment: text(body.comment) };
+  const isOfAnswer = number(body.of) !== null;
+  return score === null ? null : { score, comment: text(body.comment), isOfAnswer };
 }
 
 /** Text of an entry whose body is a string or a map with `text`. */

@@ -57,8 +57,8 @@ export const EntryPiece = memo(function EntryPiece(props: EntryProps) {
       if (rating === null) return null;
       return (
         <p className="line line-rating">
-          <Icon name="star" size={14} />
-          {t('chat.rating', { score: rating.score })}
+          <Icon name={rating.isOfAnswer ? 'bot' : 'star'} size={14} />
+          {rating.isOfAnswer ? t(thumb(rating.score)) : t('chat.rating', { score: rating.score })}
           {rating.comment !== '' && ` · ${rating.comment}`}
         </p>
       );
@@ -67,6 +67,12 @@ export const EntryPiece = memo(function EntryPiece(props: EntryProps) {
       return <p className="line">{t('chat.unsupported')}</p>;
   }
 });
+
+/** What a visitor says of one answer, in words. */
+const thumb = (score: number) => {
+  if (score === 0) return 'chat.thumb_none';
+  return score > 3 ? 'chat.thumb_good' : 'chat.thumb_bad';
+};
 
 function Bubble({ entry, ends, me, readSeq, story }: EntryProps) {
   const { t } = useTranslation();

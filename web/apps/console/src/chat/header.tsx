@@ -81,9 +81,10 @@ function whoHas(
   t: TFunction,
   locale: string,
 ): string {
-  const why = reasons(row, story)
-    .map((reason) => whyText(reason, t))
-    .join(' · ');
+  const why = [
+    ...teamWords(row, t),
+    ...reasons(row, story).map((reason) => whyText(reason, t)),
+  ].join(' · ');
   const has = why !== '';
   switch (row.status) {
     case 'bot':
@@ -101,6 +102,12 @@ function whoHas(
       return has ? t('chat.who.other_why', { name, why }) : t('chat.who.other', { name });
     }
   }
+}
+
+/** For whom it was meant. */
+function teamWords(row: InboxItem, t: TFunction): string[] {
+  const name = row.team?.name ?? '';
+  return name === '' ? [] : [t('chat.for_team', { name })];
 }
 
 /** Why it came to people, and why to this one. */

@@ -16,7 +16,9 @@ export function statusLine(
 ): string {
   switch (body.to) {
     case 'waiting':
-      return t('line.waiting', { why: whyText(body.why, t) });
+      return body.team === ''
+        ? t('line.waiting', { why: whyText(body.why, t) })
+        : t('line.waiting_team', { why: whyText(body.why, t), team: body.team });
     case 'open':
       return openLine(body, waited, t);
     case 'bot':

@@ -14,11 +14,12 @@ export function Steps({ entries }: { entries: readonly Entry[] }) {
     stages.map(({ stage }) => stage),
     t,
   );
+  const isOfRating = stages.every(({ stage }) => stage.kind === 'rating');
   return (
     <details className="steps">
       <summary>
         <Icon name="why" size={15} />
-        <span className="steps-label">{t('chat.step')}</span>
+        <span className="steps-label">{t(isOfRating ? 'chat.step_rating' : 'chat.step')}</span>
         <span className="clip">{line}</span>
       </summary>
       <ol>

@@ -24,6 +24,7 @@ export function stageVerdict(stage: Stage, t: TFunction): string {
   const parts = [
     intent === undefined ? '' : word(`step.intent.${intent}`, intent, t),
     stage.kind === 'handoff' && why !== undefined ? whyText(why, t) : '',
+    facts.get('team') ?? '',
     stage.port === '' ? '' : word(`step.port.${stage.port}`, '', t),
     facts.get('confidence') ?? '',
   ];
@@ -31,7 +32,7 @@ export function stageVerdict(stage: Stage, t: TFunction): string {
 }
 
 /** What the verdict and the answer's card say already. */
-const SAID = ['intent', 'confidence', 'verdict', 'took_ms', 'why'];
+const SAID = ['intent', 'confidence', 'verdict', 'took_ms', 'why', 'team'];
 
 /** The other facts, each with its name. */
 export function stageFacts(stage: Stage, t: TFunction): readonly (readonly [string, string])[] {

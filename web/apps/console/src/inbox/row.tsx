@@ -73,7 +73,7 @@ export const Row = memo(function Row(props: RowProps) {
                 owner !== null && owner.id !== me ? t('status.by', { name: owner.name }) : undefined
               }
             />
-            {isTelling(row) && <span className="row-why clip">{whyText(row.why ?? '', t)}</span>}
+            {isTelling(row) && <span className="row-why clip">{whyWords(row, t)}</span>}
             {count > 0 && (
               <span
                 className={
@@ -90,6 +90,13 @@ export const Row = memo(function Row(props: RowProps) {
     </li>
   );
 });
+
+/** For whom it is meant, and why. */
+function whyWords(row: InboxItem, t: TFunction): string {
+  const why = whyText(row.why ?? '', t);
+  const team = row.team?.name ?? '';
+  return team === '' ? why : `${t('chat.for_team', { name: team })} · ${why}`;
+}
 
 function typingText(preview: string, t: TFunction): string {
   return preview === '' ? t('inbox.typing_bare') : t('inbox.typing', { preview });

@@ -1,4 +1,4 @@
-/** Who may sign in. Owns the list; adding is a drawer of its own. */
+/** Who may sign in, and in which teams they are. Owns the list of people; adding is a drawer of its own. */
 import { useQuery } from '@tanstack/react-query';
 import { Button } from 'antd';
 import { useState } from 'react';
@@ -11,6 +11,7 @@ import { Blank } from '../parts/blank.tsx';
 import { Fault } from '../parts/fault.tsx';
 import { useMe } from '../signin/session.ts';
 import { AddMember } from './add-member.tsx';
+import { Teams } from './teams.tsx';
 import './team.css';
 
 const REFRESH_MS = 30_000;
@@ -55,6 +56,7 @@ export function TeamPage() {
             <Table users={users.data} me={me.id} />
           )}
         </div>
+        {users.data !== undefined && <Teams users={users.data} />}
       </div>
       <AddMember isOpen={isAdding} onClose={() => setAdding(false)} />
     </main>

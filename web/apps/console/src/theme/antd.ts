@@ -47,7 +47,12 @@ function componentsOf(palette: Palette): Components {
 const LIGHT: ThemeConfig = {
   components: componentsOf(light),
   algorithm: theme.defaultAlgorithm,
-  token: themeOf(light, { colorTextPlaceholder: '#667780', colorBorder: '#d3dce0' }),
+  token: themeOf(light, {
+    colorTextPlaceholder: '#667780',
+    colorBorder: '#d3dce0',
+    // The algorithm's own is lighter, and white words on it are too pale.
+    colorPrimaryHover: light.brandText,
+  }),
 };
 
 const DARK: ThemeConfig = {

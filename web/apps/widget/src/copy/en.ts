@@ -48,6 +48,8 @@ export const copy: Copy = {
   stopped: 'The connection has ended. Please reload the page.',
   banned: 'Chat isn’t available to you at the moment.',
   failedStart: 'We can’t reach support right now. Trying again…',
+  good: 'Helpful',
+  bad: 'Not helpful',
   rate: 'How did we do?',
   stars: (count) => plural(count, 'star', 'stars'),
   comment: 'Anything to add? (optional)',

@@ -43,6 +43,8 @@ export const copy = {
   stopped: '连接已停止，请刷新页面后再试。',
   banned: '暂时无法为您提供在线服务。',
   failedStart: '暂时连不上客服，正在重试…',
+  good: '有帮助',
+  bad: '没帮助',
   rate: '这次服务，您还满意吗？',
   stars: (count: number) => `${count} 星`,
   comment: '想补充几句吗？（选填）',
