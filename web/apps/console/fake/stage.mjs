@@ -68,10 +68,11 @@ export async function open(browser, options = {}) {
     }
     const isJson = request.headers()['content-type']?.includes('json');
     const body = isJson ? request.postDataJSON() : {};
-    const { status, json, headers } = answer(house, request.method(), path, url.searchParams, body);
+    const { status, json, lines, headers } = answer(house, request.method(), path, url.searchParams, body);
     await route.fulfill({
       status,
       ...(json === undefined ? {} : { json }),
+      ...(lines === undefined ? {} : { body: lines.map((one) => `${JSON.stringify(one)}\n`).join('') }),
       ...(headers === undefined ? {} : { headers }),
     });
   });
