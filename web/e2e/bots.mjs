@@ -119,7 +119,7 @@ try {
   await admin.getByRole('button', { name: 'Dify' }).click();
   await admin.getByRole('button', { name: '保存并测试连接' }).click();
   await reads(main, '请起个名字');
-  await reads(main, '请填写密钥');
+  await reads(main, '请填写「密钥」');
   await picture(admin, 'missing');
   await accessible(admin, 'the form with faults');
   await add(admin, /Dify/, '售前顾问', { 接口地址: difyApp.url, 密钥: 'app-of-nobody' });

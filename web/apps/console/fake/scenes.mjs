@@ -248,7 +248,7 @@ const botRefused = async ({ page }) => {
   await page.getByLabel('接口地址').fill('https://dify.example.com/v1');
   await page.getByLabel('密钥', { exact: true }).fill('sk-not-a-dify-key');
   await page.getByRole('button', { name: '保存草稿' }).click();
-  await page.getByRole('alert').waitFor();
+  await page.getByText('这不是一个能读懂的地址').waitFor();
 };
 
 const botMoved = async ({ page }) => {
@@ -398,7 +398,14 @@ export const scenes = [
   { name: 'bots-house-phone-dark', path: 'bots/bot/local', user: 'admin', dark: true, ...phone },
   { name: 'bots-try', path: 'bots/try/advisor', user: 'admin' },
   { name: 'bots-try-asked', path: 'bots/try/advisor', user: 'admin', act: botAsked },
-  { name: 'bots-try-asked-phone-dark', path: 'bots/try/advisor', user: 'admin', act: botAsked, dark: true, ...phone },
+  {
+    name: 'bots-try-asked-phone-dark',
+    path: 'bots/try/advisor',
+    user: 'admin',
+    act: botAsked,
+    dark: true,
+    ...phone,
+  },
   { name: 'bots-by-keys', path: 'bots', user: 'admin', act: botByKeys },
   { name: 'settings', path: 'settings' },
   { name: 'settings-dark-en', path: 'settings', dark: true, locale: 'en' },
