@@ -58,9 +58,10 @@ class BotWatch:
     def failed(self, bot: str, error: BotError) -> None:
         """It raised."""
         self.count(bot, of_failure())
-        self._failures[bot] = BotFailure(
-            code=error.code, detail=str(error)[:_DETAIL_CHARS], time=self._clock()
-        )
+        if bot in self._failures or len(self._failures) < SUMS:
+            self._failures[bot] = BotFailure(
+                code=error.code, detail=str(error)[:_DETAIL_CHARS], time=self._clock()
+            )
 
     async def run(self) -> None:
         """Until cancelled."""
