@@ -26,6 +26,7 @@ import { useBotChanged } from './queries.ts';
 import { botSentence } from './sentences.ts';
 import { StandIns } from './stand-ins.tsx';
 import { Input } from './text.tsx';
+import { forget, keep, keptOf } from './unsaved.ts';
 
 interface EditorProps {
   readonly list: BotList;
@@ -44,7 +45,9 @@ const GROUPS: readonly PolicySpec['group'][] = ['time', 'failing', 'load', 'budg
 
 export function Editor({ list, start, bot, base, onSaved, onDirty, children }: EditorProps) {
   const { t, i18n } = useTranslation();
-  const [form, setForm] = useState(start);
+  const [key] = useState(() => bot?.id ?? `new ${start.kind}`);
+  const stamp = base?.updated ?? 0;
+  const [form, setForm] = useState(() => keptOf(key, stamp) ?? start);
   const [faults, setFaults] = useState<Faults>({});
   const [refused, setRefused] = useState<{ field: string; text: string }>();
   const place = useRef<HTMLFormElement>(null);
@@ -67,6 +70,7 @@ export function Editor({ list, start, bot, base, onSaved, onDirty, children }: E
     mutationFn: ({ wish }: { wish: BotForm; wantsCheck: boolean }) =>
       saveBot(wish.id.trim(), changeOf(wish, base)),
     onSuccess: async (saved, { wantsCheck }) => {
+      forget(key);
       const [newest] = saved.versions;
       if (newest !== undefined) setForm(formOf(saved, newest));
       await changed(saved);
@@ -81,7 +85,9 @@ export function Editor({ list, start, bot, base, onSaved, onDirty, children }: E
   });
 
   const change = (next: Partial<BotForm>) => {
-    setForm((now) => ({ ...now, ...next }));
+    const typed = { ...form, ...next };
+    setForm(typed);
+    keep(key, stamp, typed);
     setRefused(undefined);
   };
   const submit = (wantsCheck: boolean) => {
@@ -219,6 +225,19 @@ export function Editor({ list, start, bot, base, onSaved, onDirty, children }: E
         {isDirty && (
           <Button disabled={save.isPending} onClick={() => submit(false)}>
             {t('bots.form.save')}
+          </Button>
+        )}
+        {isDirty && bot !== undefined && base !== undefined && (
+          <Button
+            type="text"
+            disabled={save.isPending}
+            onClick={() => {
+              change(formOf(bot, base));
+              forget(key);
+              setFaults({});
+            }}
+          >
+            {t('bots.form.discard')}
           </Button>
         )}
         {count > 0 && (
