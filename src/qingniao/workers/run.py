@@ -5,7 +5,7 @@ carries a summary.
 """
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 from msgspec import structs
 
@@ -24,6 +24,9 @@ from qingniao.workers.ports import PublishDelta
 from qingniao.workers.transcript import Transcript
 
 __all__ = ["Run"]
+
+REASON_CHARS: Final = 300
+"""Of why a bot gave no answer, in the trace."""
 
 
 class Run:
@@ -52,6 +55,7 @@ class Run:
         self._handoff: Handoff | None = None
         self._team: Wanted | None = None
         self._message: dict[str, str] = {}
+        self._instead_of: list[str] = []
 
     def open_draft(self) -> Draft:
         """A clean draft; its number is the `seq` of what it answers."""
@@ -65,9 +69,11 @@ class Run:
         dialogues = {**self.state.dialogues, bot: dialogue}
         self.state = structs.replace(self.state, dialogues=dialogues)
 
-    def name(self, bot: str, message: str) -> None:
-        """What its platform calls the answer that `bot` gave, for ratings of it."""
+    def name(self, bot: str, message: str, instead_of: tuple[str, ...] = ()) -> None:
+        """What its platform calls the answer that `bot` gave, for ratings of it; and why others of
+        its chain did not give it."""
         self._message = {"bot": bot, "id": message} if message else {}
+        self._instead_of = [said[:REASON_CHARS] for said in instead_of]
 
     def say(self, say: Say) -> None:
         """Keep an answer for the outcome."""
@@ -95,7 +101,12 @@ class Run:
         now_s = self._timer()
         ms = round((now_s - self._mark_s) * 1000, 2)
         self._mark_s = now_s
-        step = {"node": passed.node, "kind": passed.kind, "port": passed.port, "ms": ms}
+        step: dict[str, Any] = {
+            "node": passed.node, "kind": passed.kind, "port": passed.port, "ms": ms,
+        }  # fmt: skip
+        if self._instead_of:
+            # The next node that is passed is the one that asked.
+            step["instead_of"], self._instead_of = self._instead_of, []
         self._trace.append(step | passed.note)
 
     def hand_over(self, handoff: Handoff, team: Wanted | None = None) -> None:
