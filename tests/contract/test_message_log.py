@@ -11,7 +11,7 @@ import pytest
 from message_logs import NOW, Logs, PostgresLogs, RocksLogs, action, folded, read_on, said, text
 
 from qingniao.chat.head import DEVICES_KEPT
-from qingniao.chat.intake import Decision, Message, Move, Outcome, Rename
+from qingniao.chat.intake import Decision, Message, Move, Outcome, Rename, Reported
 from qingniao.chat.lifecycle import Event, Status, Why
 from qingniao.chat.ports import MessageLog, Role
 from qingniao.protocol.codes import Code
@@ -174,6 +174,27 @@ async def test_outcome_ends_what_the_bot_owes(log: MessageLog) -> None:
     assert await log.marked(Role.AI) == []
     await log.commit([text(2)], NOW)
     assert await log.marked(Role.AI) == [7]
+
+
+async def test_rating_of_an_answer_is_owed_until_it_is_reported_also_after_a_kill(
+    logs: Logs,
+) -> None:
+    rated = Message(7, "v", "d1", 2, EntryType.RATING, {"score": 5, "of": 3}, visitor="visitor-7")
+    async with logs.open() as log:
+        await log.commit([text(1)], NOW)
+        await log.commit([Outcome(7, 1, 1, ((EntryType.ANSWER, {"text": "在"}),))], NOW)
+        await log.clear(Role.AI, [(7, 3)])
+        await log.commit([rated], NOW)
+        await log.clear(Role.AI, [(7, 4)])
+        assert await log.marked(Role.AI) == [7]
+        killed = await logs.killed()
+    async with killed.open() as log:
+        head = await log.head(7)
+        assert head is not None
+        assert (head.rated, await log.marked(Role.AI)) == ((4,), [7])
+        await log.commit([Reported(7, 4, ({"kind": "rating", "port": "told"},))], NOW)
+        await log.clear(Role.AI, [(7, 5)])
+        assert await log.marked(Role.AI) == []
 
 
 async def test_advanced_says_what_is_past_what_is_known(log: MessageLog) -> None:

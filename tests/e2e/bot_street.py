@@ -8,6 +8,7 @@ import asyncio
 import sys
 from typing import Any, Self
 
+import httpx
 import msgspec
 
 from qingniao.client import Client
@@ -26,6 +27,7 @@ class Provider:
         self.process: asyncio.subprocess.Process | None = None
         self.url = ""
         self.key = ""
+        self._control = ""
 
     async def __aenter__(self) -> Self:
         self.process = await asyncio.create_subprocess_exec(
@@ -34,13 +36,19 @@ class Provider:
         assert self.process.stdout is not None
         async with asyncio.timeout(30):
             told = msgspec.json.decode(await self.process.stdout.readline())
-        self.url, self.key = told[0]["url"], told[0]["key"]
+        self.url, self.key, self._control = (told[0][word] for word in ("url", "key", "control"))
         return self
 
     async def __aexit__(self, *_: object) -> None:
         if self.process is not None and self.process.returncode is None:
             self.process.kill()
             await self.process.wait()
+
+    async def asked(self) -> int:
+        """How many questions have reached it."""
+        async with httpx.AsyncClient(trust_env=False) as http:
+            told = (await http.get(self._control)).json()
+        return sum(one["path"].endswith("/chat-messages") for one in told["asked"])
 
     def send(self, number: int) -> None:
         """A signal."""

@@ -14,24 +14,18 @@ from typing import Any, Final
 import pytest
 from conftest import StartServer
 from doubles_house import StartDouble
+from team_shop import Shop
 
-from qingniao.client import Client
 from qingniao.doubles.coze import CozeDouble
 from qingniao.doubles.double import Double
 from qingniao.doubles.fastgpt import FastGPTDouble
 from qingniao.flow.samples import AFTER_SALES
-from qingniao.protocol.frames import DownFrame, Entry, EntryType
-from qingniao.replay.house import Api
 from qingniao.storage.database import Database
 from qingniao.storage.flows import Flows
 from qingniao.testing.servers import Furnished
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(120)]
 
-PASSWORD: Final = "correct horse battery"
-WITHIN_S: Final = 30.0
-POLICY: Final = {"failures": 0}
-"""Asked each time, however often it failed: that is what is looked at here."""
 OURS: Final = "您好，这是我们自己听出来的。"
 DELIVERY: Final = "物流信息在订单页里。"
 ELSE: Final = "请换个说法。"
@@ -85,94 +79,19 @@ FLOW: Final = {
 }  # fmt: skip
 
 
-class Shop:
-    """A server that walks that flow, its administrator, and who is at work in which team."""
+class RoutedShop(Shop):
+    """With both platforms."""
 
     def __init__(self, url: str, sorter: Double, router: Double) -> None:
-        self.admin = Api(url)
+        super().__init__(url)
         self.sorter, self.router = sorter, router
-        self.teams: dict[str, int] = {}
 
     async def open(self, one_time_password: str) -> None:
-        """Two bots and two teams."""
-        await self.admin.sign_in("admin", one_time_password, PASSWORD)
-        await self.admin.call("PATCH", "/session/user", {"accepting": False})
+        await super().open(one_time_password)
         key = {"key": "fastgpt-double-classifier"}
         await self.publish("sorter", "fastgpt", {"base_url": f"{self.sorter.url}/api"}, key)
         settings = {"base_url": self.router.url, "bot": "7380000000000000002"}
         await self.publish("teams", "coze", settings, {"token": "pat_double"})
-        for name in ("售后组", "物流组"):
-            made = await self.admin.call("POST", "/teams", {"name": name})
-            self.teams[name] = made["id"]
-
-    async def publish(
-        self, bot: str, kind: str, settings: dict[str, str], secrets: dict[str, str]
-    ) -> None:
-        draft = {
-            "kind": kind, "name": bot, "settings": settings, "secrets": secrets,
-            "policy": POLICY,
-        }  # fmt: skip
-        await self.admin.call("PUT", f"/bots/{bot}", draft)
-        told = await self.admin.call("POST", f"/bots/{bot}/test", {})
-        assert told["is_ok"], told
-        await self.admin.call("POST", f"/bots/{bot}/publish")
-
-    async def hires(self, stack: AsyncExitStack, login: str, team: str) -> int:
-        """An agent of that team, at work from now on."""
-        body = {"login": login, "name": login.title(), "role": "agent"}
-        made = await self.admin.call("POST", "/users", body)
-        members = {"members": [made["user"]["id"]]}
-        await self.admin.call("PATCH", f"/teams/{self.teams[team]}", members)
-        api = Api(self.admin.url)
-        await api.sign_in(login, made["password"], PASSWORD)
-        client = await stack.enter_async_context(Client(api.url, token=api.ticket))
-        await client.ready()
-        return int(made["user"]["id"])
-
-    async def visitor(self, stack: AsyncExitStack) -> "Visitor":
-        token, conversation = await self.admin.visitor()
-        visitor = Visitor(self, conversation)
-        visitor.client = await stack.enter_async_context(
-            Client(self.admin.url, token=token, on_frame=visitor.hears)
-        )
-        await visitor.client.ready()
-        return visitor
-
-
-class Visitor:
-    """Somebody with a question."""
-
-    client: Client
-
-    def __init__(self, shop: Shop, conversation: int) -> None:
-        self.shop = shop
-        self.conversation = conversation
-        self.answers: list[str] = []
-        self._heard = asyncio.Event()
-
-    def hears(self, frame: DownFrame) -> None:
-        if isinstance(frame, Entry) and frame.type == EntryType.ANSWER:
-            assert isinstance(frame.body, dict)
-            self.answers.append(frame.body["text"])
-            self._heard.set()
-
-    async def asks(self, text: str) -> str:
-        """Say it; what is answered."""
-        self._heard.clear()
-        await self.client.send(self.conversation, text)
-        async with asyncio.timeout(WITHIN_S):
-            await self._heard.wait()
-        return self.answers[-1]
-
-    async def gets_somebody(self) -> dict[str, Any]:
-        """Where the conversation stands once a person has it."""
-        async with asyncio.timeout(WITHIN_S):
-            while True:
-                told = await self.shop.admin.call("GET", f"/conversations/{self.conversation}")
-                shown: dict[str, Any] = told["conversation"]
-                if shown["status"] == "open":
-                    return shown
-                await asyncio.sleep(0.1)
 
 
 async def furnish(data: Path, furnished: Furnished) -> None:
@@ -188,18 +107,18 @@ async def furnish(data: Path, furnished: Furnished) -> None:
 @pytest.fixture
 async def shop(
     start_server: StartServer, start_double: StartDouble, furnished: Furnished, tmp_path: Path
-) -> AsyncIterator[Shop]:
+) -> AsyncIterator[RoutedShop]:
     await furnish(tmp_path / "shop", furnished)
     sorter, router = await start_double(FastGPTDouble), await start_double(CozeDouble)
     server = await start_server(
         tmp_path / "shop", QINGNIAO_OUTGOING_ALLOW="127.0.0.1", QINGNIAO_LOG_LEVEL="info"
     )
-    shop = Shop(server.url, sorter, router)
+    shop = RoutedShop(server.url, sorter, router)
     await shop.open(server.password)
     yield shop
 
 
-async def test_fastgpt_decides_the_way_and_coze_the_team(shop: Shop) -> None:
+async def test_fastgpt_decides_the_way_and_coze_the_team(shop: RoutedShop) -> None:
     async with AsyncExitStack() as stack:
         returns = await shop.hires(stack, "li", "售后组")
         parcels = await shop.hires(stack, "wang", "物流组")
@@ -227,7 +146,7 @@ TROUBLES: Final = ("repeat", "garbage", "html", "status:503", "empty", "truncate
 """What a platform may do instead of an answer: babble, break off, be away, say nothing for ever."""
 
 
-async def test_sorter_that_fails_or_babbles_leaves_it_to_our_own(shop: Shop) -> None:
+async def test_sorter_that_fails_or_babbles_leaves_it_to_our_own(shop: RoutedShop) -> None:
     async with AsyncExitStack() as stack:
         for trouble in TROUBLES:
             shop.sorter.play(trouble)
@@ -241,7 +160,7 @@ async def test_sorter_that_fails_or_babbles_leaves_it_to_our_own(shop: Shop) -> 
         assert (await visitor.gets_somebody())["why"] == "rule"
 
 
-async def test_router_that_fails_leaves_it_to_everybody(shop: Shop) -> None:
+async def test_router_that_fails_leaves_it_to_everybody(shop: RoutedShop) -> None:
     async with AsyncExitStack() as stack:
         agents = {
             await shop.hires(stack, "li", "售后组"),
@@ -259,7 +178,7 @@ async def test_router_that_fails_leaves_it_to_everybody(shop: Shop) -> None:
         assert given == agents, "whoever is least busy, of both teams"
 
 
-async def test_chosen_team_that_nobody_is_in_leaves_it_to_everybody(shop: Shop) -> None:
+async def test_chosen_team_that_nobody_is_in_leaves_it_to_everybody(shop: RoutedShop) -> None:
     async with AsyncExitStack() as stack:
         parcels = await shop.hires(stack, "wang", "物流组")
         visitor = await shop.visitor(stack)

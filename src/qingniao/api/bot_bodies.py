@@ -5,7 +5,7 @@ Rule: a secret stands in what comes in and in nothing that goes out.
 
 from typing import Annotated, Any
 
-from msgspec import Meta, Struct
+from msgspec import Meta, Struct, field
 
 from qingniao.api.bot_uses import BotUse
 from qingniao.bots.figures import BotFigures
@@ -51,7 +51,7 @@ class BotInfo(Struct, frozen=True, kw_only=True):
     versions: list[BotVersion]
     secrets: list[str]
     missing: list[str]
-    figures: BotFigures = BotFigures()
+    figures: BotFigures = field(default_factory=BotFigures)
     failure: BotFailure | None = None
     uses: list[BotUse] = []
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from itertools import pairwise
 from typing import Final
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from qingniao.bots.base import Usage
 
@@ -41,7 +41,7 @@ class BotFigures(Struct, frozen=True, kw_only=True):
     took_ms: int = 0
     """On average, until the whole answer."""
     tokens: int = 0
-    cost: dict[str, float] = {}
+    cost: dict[str, float] = field(default_factory=dict)
     """By currency, as platforms told or as prices say; the empty one where none was named."""
 
 

@@ -178,7 +178,8 @@ def _message(head: Head, m: Message, now_ms: int) -> Decision:
         entries.append(_act(head, m, now_ms))
     else:
         if m.sender == "v":
-            if isinstance(m.body, dict) and m.body.get("of", 0) > head.last:
+            of = m.body.get("of") if kind == EntryType.RATING and isinstance(m.body, dict) else None
+            if isinstance(of, int) and of > head.last:
                 raise Refused(Code.BAD_BODY, "There is no such answer to rate.")
             if status == Status.CLOSED and kind != EntryType.RATING:
                 entries.append(

@@ -5,15 +5,11 @@ they are bounded (policy: refuse) and lost with the process, at most those of `F
 """
 
 import asyncio
-import time
 from collections import Counter
-from collections.abc import AsyncGenerator, Callable
-from contextlib import aclosing
 from typing import Final
 
-from qingniao.bots.base import BotError, BotService, Done, Query, ReplyEvent, TextDelta
+from qingniao.bots.base import BotError, Done
 from qingniao.bots.figures import of_answer, of_failure
-from qingniao.bots.wrappers.base import Wrapper
 from qingniao.clock import Clock
 from qingniao.errors import StorageError
 from qingniao.log import get_logger
@@ -32,36 +28,32 @@ _log = get_logger("runtime")
 
 
 class BotWatch:
-    """Hands out bots that are watched; `run` writes down what was seen."""
+    """Takes notes, see `bots.wrappers.measured.Notes`; `run` writes them down."""
 
-    def __init__(
-        self, records: BotRecords, clock: Clock, timer: Callable[[], float] = time.perf_counter
-    ) -> None:
+    def __init__(self, records: BotRecords, clock: Clock) -> None:
         self._records = records
         self._clock = clock
-        self.timer = timer
         self._sums: Counter[tuple[int, str, str]] = Counter()
         self._failures: dict[str, BotFailure] = {}
 
-    def watched(self, bot: BotService) -> BotService:
-        """The bot, counted."""
-        return _Watched(bot, self)
+    def answered(self, bot: str, done: Done, first_ms: float, whole_ms: float) -> None:
+        """See `Notes.answered`."""
+        self._count(bot, of_answer(done.usage, first_ms, whole_ms))
 
-    def count(self, bot: str, amounts: Counter[str]) -> None:
-        """Add to its sums of this hour."""
+    def failed(self, bot: str, error: BotError) -> None:
+        """See `Notes.failed`."""
+        self._count(bot, of_failure())
+        if bot in self._failures or len(self._failures) < SUMS:
+            self._failures[bot] = BotFailure(
+                code=error.code, detail=str(error)[:_DETAIL_CHARS], time=self._clock()
+            )
+
+    def _count(self, bot: str, amounts: Counter[str]) -> None:
         hour = self._clock() // _HOUR_MS
         for metric, value in amounts.items():
             key = (hour, metric, bot)
             if key in self._sums or len(self._sums) < SUMS:
                 self._sums[key] += value
-
-    def failed(self, bot: str, error: BotError) -> None:
-        """It raised."""
-        self.count(bot, of_failure())
-        if bot in self._failures or len(self._failures) < SUMS:
-            self._failures[bot] = BotFailure(
-                code=error.code, detail=str(error)[:_DETAIL_CHARS], time=self._clock()
-            )
 
     async def run(self) -> None:
         """Until cancelled."""
@@ -85,28 +77,3 @@ class BotWatch:
             _log.warning("bot_figures_not_written", reason=str(exc))
             self._sums = sums + self._sums
             self._failures = failures | self._failures
-
-
-class _Watched(Wrapper):
-    def __init__(self, inner: BotService, watch: BotWatch) -> None:
-        super().__init__(inner)
-        self._watch = watch
-
-    async def reply(self, query: Query) -> AsyncGenerator[ReplyEvent]:
-        watch = self._watch
-        asked_s = watch.timer()
-        first_s = 0.0
-        try:
-            async with aclosing(self._inner.reply(query)) as events:
-                async for event in events:
-                    if not first_s and isinstance(event, TextDelta):
-                        first_s = watch.timer()
-                    elif isinstance(event, Done):
-                        now_s = watch.timer()
-                        first_ms = ((first_s or now_s) - asked_s) * 1_000
-                        amounts = of_answer(event.usage, first_ms, (now_s - asked_s) * 1_000)
-                        watch.count(self.name, amounts)
-                    yield event
-        except BotError as exc:
-            watch.failed(self.name, exc)
-            raise

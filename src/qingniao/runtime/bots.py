@@ -81,13 +81,12 @@ class Shelf:
     ) -> None:
         self._bots = bots
         self._records = records
-        self._watch = watch
         self.first = ""
         """Which bot an administrator chose to answer first; empty: nobody chose."""
         self._sealer = sealer
         self._outgoing = outgoing
         self._ledger = ledger
-        self.figures = Figures()
+        self.figures = Figures(watch)
         self._stands: dict[str, _Stands] = {}
         self._released = asyncio.Event()
         self._letting_go: set[asyncio.Task[None]] = set()
@@ -184,9 +183,8 @@ class Shelf:
         try:
             policy = msgspec.convert(row.policy, Policy)
             bot = Versioned(self._opened(row, sealed), row.version)
-            made = self.figures.measured(guarded(bot, policy, self._ledger))
-            watched = self._watch.watched(made) if self._watch is not None else made
-            return _Stands(row, sealed, watched, policy)
+            held = guarded(bot, policy, self._ledger)
+            return _Stands(row, sealed, self.figures.measured(held), policy)
         except (BotError, ValueError) as exc:  # msgspec's is one too
             _log.warning("bot_not_made", bot=row.id, version=row.version, reason=str(exc))
             return _Stands(row, sealed, None, policy, str(exc))

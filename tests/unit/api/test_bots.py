@@ -17,7 +17,6 @@ from qingniao.bots.base import (
     TextDelta,
     Usage,
 )
-from qingniao.bots.figures import of_answer, of_failure
 from qingniao.bots.kinds import KINDS
 from qingniao.bots.simple import SimpleBot
 from qingniao.doubles.dify import DifyDouble
@@ -331,11 +330,11 @@ async def test_figures_are_those_of_the_last_day(
     await put(admin, draft)
     watch = BotWatch(house.services.bot_records, house.services.clock)
     yesterday = BotWatch(house.services.bot_records, lambda: START_MS - 86_400_000)
-    yesterday.count("shop", of_failure())
+    yesterday.failed("shop", BotUnavailable("Dify failed inside."))
     await yesterday.flush()
     usage = Usage(prompt_tokens=40, completion_tokens=2, cost=0.5, currency="CNY")
     for first_ms in (80, 90, 4_000):
-        watch.count("shop", of_answer(usage, first_ms, 5_000))
+        watch.answered("shop", Done(text="", usage=usage), first_ms, 5_000)
     watch.failed("shop", BotUnavailable("Dify failed inside."))
     await watch.flush()
     await watch.flush()

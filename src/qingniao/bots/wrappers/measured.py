@@ -8,14 +8,14 @@ import time
 from collections import Counter
 from collections.abc import AsyncGenerator, Callable, Iterable
 from contextlib import aclosing
-from typing import Final
+from typing import Final, Protocol
 
 from qingniao.bots.base import BotError, BotService, Done, Query, ReplyEvent, TextDelta
 from qingniao.bots.wrappers.base import Wrapper
 from qingniao.bots.wrappers.breaker import CircuitBreaker
 from qingniao.metrics import Histogram, Labelled, Reading
 
-__all__ = ["Figures", "Measured", "Tally"]
+__all__ = ["Figures", "Measured", "Notes", "Tally"]
 
 BOTS: Final = 64
 """With figures of their own; all others share `other`."""
@@ -41,35 +41,54 @@ class Tally:
         return self.breaker is not None and self.breaker.state == "open"
 
 
+class Notes(Protocol):
+    """Hears what came of each question, beside the tally: for longer than the process lives."""
+
+    def answered(self, bot: str, done: Done, first_ms: float, whole_ms: float) -> None:
+        """A whole answer; the times are from the question to the first words and to the end."""
+        ...
+
+    def failed(self, bot: str, error: BotError) -> None:
+        """There was no answer."""
+        ...
+
+
 class Measured(Wrapper):
-    """Counts each reply into `tally`."""
+    """Counts each reply into `tally`, and has `notes` taken of it."""
 
     def __init__(
-        self, inner: BotService, tally: Tally, clock: Callable[[], float] = time.perf_counter
+        self,
+        inner: BotService,
+        tally: Tally,
+        notes: Notes | None = None,
+        clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         super().__init__(inner)
         self._tally = tally
+        self._notes = notes
         self._clock = clock
 
     async def reply(self, query: Query) -> AsyncGenerator[ReplyEvent]:
         tally = self._tally
         started_s = self._clock()
-        is_silent = True
+        first_ms: float | None = None
         is_over = False
         tally.under_way += 1
         try:
             async with aclosing(self._inner.reply(query)) as events:
                 async for event in events:
-                    if is_silent and isinstance(event, TextDelta):
-                        is_silent = False
-                        tally.first_ms.observe((self._clock() - started_s) * 1_000)
+                    if first_ms is None and isinstance(event, TextDelta):
+                        first_ms = (self._clock() - started_s) * 1_000
+                        tally.first_ms.observe(first_ms)
                     elif isinstance(event, Done):
                         is_over = True
-                        self._done(event, started_s)
+                        self._done(event, first_ms, (self._clock() - started_s) * 1_000)
                     yield event
         except BotError as exc:
             is_over = True
             tally.failures[exc.code] += 1
+            if self._notes is not None:
+                self._notes.failed(self.name, exc)
             raise
         except Exception:
             is_over = True
@@ -80,19 +99,24 @@ class Measured(Wrapper):
             if not is_over:
                 tally.left += 1
 
-    def _done(self, done: Done, started_s: float) -> None:
+    def _done(self, done: Done, first_ms: float | None, whole_ms: float) -> None:
         tally = self._tally
         tally.answers += 1
-        tally.whole_ms.observe((self._clock() - started_s) * 1_000)
+        tally.whole_ms.observe(whole_ms)
         tally.tokens["prompt"] += done.usage.prompt_tokens
         tally.tokens["completion"] += done.usage.completion_tokens
+        if self._notes is not None:
+            self._notes.answered(
+                self.name, done, whole_ms if first_ms is None else first_ms, whole_ms
+            )
 
 
 class Figures:
     """The tallies of all bots of a process, by name."""
 
-    def __init__(self) -> None:
+    def __init__(self, notes: Notes | None = None) -> None:
         self._tallies: dict[str, Tally] = {}
+        self._notes = notes
 
     def measured(self, bot: BotService) -> BotService:
         """The bot, counted. One that takes its place goes on with its figures."""
@@ -101,7 +125,7 @@ class Figures:
             name = "other"
         tally = self._tallies.setdefault(name, Tally())
         tally.breaker = bot if isinstance(bot, CircuitBreaker) and name == bot.name else None
-        return Measured(bot, tally)
+        return Measured(bot, tally, self._notes)
 
     def readings(self) -> Iterable[Reading]:
         """For `metrics`."""

@@ -109,8 +109,7 @@ class AIRoom:
         self._mind.use(learnt)
         if self._bot is None:
             self._bot = self._base.local_bot = LocalBot(learnt.retriever)
-            measured = self._shelf.figures.measured(self._bot)
-            self._own[self._bot.name] = self._base.bot_watch.watched(measured)
+            self._own[self._bot.name] = self._shelf.figures.measured(self._bot)
         else:
             self._bot.use(learnt.retriever)
 

@@ -55,8 +55,8 @@ export interface Timeline {
 
 /** A pause longer than this gets a time. */
 const PAUSE_MS = 5 * 60_000;
-/** A bot that has not begun by now will be announced by its answer. */
-const THINKING_MS = 30_000;
+/** As long as the sample flow waits for a whole answer. */
+const THINKING_MS = 60_000;
 const SHOWN = new Set<number>([EntryType.TEXT, EntryType.FILE, EntryType.ANSWER]);
 
 export const asMap = (body: Body): JsonMap => (typeof body === 'object' && body ? body : {});

@@ -16,6 +16,7 @@ import { Field } from '../signin/field.tsx';
 const NAME_CHARS = 64;
 const DESCRIPTION_CHARS = 500;
 const UNSAYABLE = /[,，、:：;；{}"“”'`*]/;
+const NOTHING = ['none', 'other', '无', '没有', '其他'];
 
 interface EditTeamProps {
   /** `null`: a new one; `undefined`: none, the drawer is shut. */
@@ -75,6 +76,7 @@ function Form({ team, users, onClose }: { team: Team | null } & Omit<EditTeamPro
     const found: Faults = {
       ...(name.trim() === '' ? { name: t('teams.need_name') } : {}),
       ...(UNSAYABLE.test(name) ? { name: t('teams.bad_name') } : {}),
+      ...(NOTHING.includes(name.trim().toLowerCase()) ? { name: t('teams.nothing_name') } : {}),
     };
     setFaults(found);
     if (Object.keys(found).length > 0) return;

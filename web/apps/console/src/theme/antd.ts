@@ -47,12 +47,7 @@ function componentsOf(palette: Palette): Components {
 const LIGHT: ThemeConfig = {
   components: componentsOf(light),
   algorithm: theme.defaultAlgorithm,
-  token: themeOf(light, {
-    colorTextPlaceholder: '#667780',
-    colorBorder: '#d3dce0',
-    // The algorithm's own is lighter, and white words on it are too pale.
-    colorPrimaryHover: light.brandText,
-  }),
+  token: themeOf(light, { colorTextPlaceholder: '#667780', colorBorder: '#d3dce0' }),
 };
 
 const DARK: ThemeConfig = {
