@@ -7,6 +7,7 @@ import pytest
 from qingniao.bots.base import BotTimeout, Done, Grounded, Query, TextDelta, Usage
 from qingniao.bots.figures import read_figures
 from qingniao.bots.simple import SimpleBot
+from qingniao.bots.wrappers.measured import Measured, Tally
 from qingniao.errors import StorageError
 from qingniao.runtime.bot_watch import SUMS, BotWatch
 from qingniao.storage.bot_records import BotFailure, BotRecords
@@ -40,10 +41,11 @@ class Watched:
         self.records = Records()
         self.now_ms = 5 * HOUR_MS
         self.timer_s = 100.0
-        self.watch = BotWatch(self.records, lambda: self.now_ms, lambda: self.timer_s)
+        self.watch = BotWatch(self.records, lambda: self.now_ms)
 
     async def ask(self, bot: SimpleBot) -> None:
-        async for _ in self.watch.watched(bot).reply(Query(conversation=1, text="x")):
+        measured = Measured(bot, Tally(), self.watch, lambda: self.timer_s)
+        async for _ in measured.reply(Query(conversation=1, text="x")):
             pass
 
 
