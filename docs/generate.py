@@ -1,8 +1,8 @@
 """Writes the generated pages of `docs/reference`: `make docs`, or `python -m docs.generate`.
 
-Owns settings, cli, metrics, errors and dependencies; refuses to know anything that is not in the
-code, in `docs/ledger.json` or in `docs/templates`. Rule: `pages()` is a pure function of the
-checkout, without the network, so that a test can compare it with what is committed.
+Owns settings, cli, metrics, errors, flow nodes and dependencies; refuses to know anything that is
+not in the code, in `docs/ledger.json` or in `docs/templates`. Rule: `pages()` is a pure function of
+the checkout, without the network, so that a test can compare it with what is committed.
 """
 
 import argparse
@@ -13,7 +13,7 @@ from typing import Any, Final
 from msgspec import Struct
 from msgspec.structs import fields
 
-from docs import scale_model
+from docs import flow_nodes, scale_model
 from docs.ledger import FACTS, ROOT, closure, shipped
 from docs.reasons import BROWSER, LEFT_OUT, PYTHON, WIRE
 from docs.sources import attribute_docs, errors, metrics, sentence, settings
@@ -37,6 +37,7 @@ def pages() -> dict[str, str]:
         "metrics.md": _fill("metrics.md", table=_metrics_table()),
         "errors.md": _fill("errors.md", http=_http_errors(), tree=_error_tree()),
         "dependencies.md": _fill("dependencies.md", **_ledger()),
+        "flow-nodes.md": _fill("flow-nodes.md", **flow_nodes.parts(_table)),
     }
 
 

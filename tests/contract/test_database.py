@@ -19,7 +19,8 @@ from qingniao.storage.conversations import ConversationIndex
 from qingniao.storage.database import Database, _upgrade
 from qingniao.storage.errors import Taken
 from qingniao.storage.first_run import first_run
-from qingniao.storage.flows import Flows
+from qingniao.storage.flow_secrets import FlowSecrets
+from qingniao.storage.flows import DraftChanged, Flows
 from qingniao.storage.ids import Cursors, IdRange, Ids
 from qingniao.storage.knowledge import KnowledgeEntries
 from qingniao.storage.migrations import HEAD, KNOWN
@@ -36,6 +37,7 @@ from qingniao.storage.rows import (
 )
 from qingniao.storage.site import SiteSettings
 from qingniao.storage.teams import Teams, UnknownMember
+from qingniao.storage.timers import FlowTimers
 from qingniao.storage.users import Sessions, Users
 from qingniao.storage.visitors import Arrivals, Visitors
 
@@ -275,6 +277,78 @@ async def test_a_flow_is_drafted_published_and_drafted_again(database: Database)
     assert await flows.published("main") == published
     await flows.publish("main", 5)
     assert [flow.version for flow in await flows.all()] == [2, 1]
+
+
+async def test_whoever_has_not_seen_a_draft_does_not_replace_it(database: Database):
+    flows = Flows(database)
+    first = await flows.save_draft("main", name="M", graph={"v": 1}, now_ms=7, began_from=0)
+    for began_from in (0, 6):
+        with pytest.raises(DraftChanged):
+            await flows.save_draft("main", name="M", graph={}, now_ms=8, began_from=began_from)
+    second = await flows.save_draft(
+        "main", name="M", graph={"v": 2}, now_ms=7, began_from=first.updated
+    )
+    assert second.updated == 8, "two drafts of one millisecond are two"
+    with pytest.raises(DraftChanged):
+        await flows.publish("main", 9, began_from=first.updated)
+    assert await flows.draft("main") == second
+    assert await flows.publish("main", 9, began_from=second.updated) is not None
+
+
+async def test_an_earlier_flow_comes_back_and_a_draft_is_kept(database: Database):
+    flows = Flows(database)
+    for v in (1, 2):
+        await flows.save_draft("main", name="M", graph={"v": v}, now_ms=v)
+        await flows.publish("main", v)
+    await flows.save_draft("main", name="M", graph={"v": 3}, now_ms=3)
+    back = await flows.roll_back("main", 1, 4)
+    assert back is not None
+    assert (back.version, back.graph) == (3, {"v": 1})
+    assert [(f.version, f.status) for f in await flows.versions("main")] == [
+        (4, "draft"), (3, "published"), (2, "published"), (1, "published"),
+    ]  # fmt: skip
+    assert await flows.version("main", 4) is None, "a draft is no version"
+    assert await flows.version("main", 2) is not None
+    assert await flows.roll_back("main", 4, 5) is None
+    assert await flows.drop_draft("main")
+    assert not await flows.drop_draft("main")
+    assert await flows.remove("main")
+    assert not await flows.remove("main")
+
+
+async def test_the_flow_published_last_is_first_whatever_the_clock_says(database: Database):
+    flows = Flows(database)
+    for name, now_ms in (("b", 100), ("a", 50), ("c", 50)):
+        await flows.save_draft(name, name=name, graph={}, now_ms=now_ms)
+        await flows.publish(name, now_ms)
+    assert [row.id for row in await flows.all_published()] == ["c", "a", "b"]
+    before = await flows.stamps()
+    await flows.roll_back("b", 1, 10)
+    assert [row.id for row in await flows.all_published()] == ["b", "c", "a"]
+    assert await flows.stamps() != before
+
+
+async def test_secrets_of_flows_belong_to_an_origin(database: Database):
+    secrets = FlowSecrets(database)
+    await secrets.put("https://a:443", "key", "sealed1", 1)
+    await secrets.put("https://a:443", "key", "sealed2", 2)
+    await secrets.put("https://b:443", "token", "sealed3", 2)
+    assert await secrets.sealed("https://a:443") == {"key": "sealed2"}
+    assert await secrets.names() == {"https://a:443": ["key"], "https://b:443": ["token"]}
+    await secrets.put("https://b:443", "token", "", 3)
+    assert await secrets.sealed("https://b:443") == {}
+
+
+async def test_times_of_flows_are_found_when_they_have_come(database: Database):
+    timers = FlowTimers(database)
+    for conversation, due_ms in ((1, 30), (2, 10), (3, 20), (1, 15)):
+        await timers.set(conversation, due_ms)
+    assert await timers.due(20, 9) == [(2, 10), (1, 15), (3, 20)]
+    assert await timers.due(20, 1) == [(2, 10)]
+    await timers.put_off([1, 2], 12, 99)
+    assert await timers.due(20, 9) == [(1, 15), (3, 20)], "only what was due then"
+    await timers.drop([(1, 14), (3, 20)])
+    assert await timers.due(100, 9) == [(1, 15), (2, 99)]
 
 
 def bot(**more: Any) -> BotRow:

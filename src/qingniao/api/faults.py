@@ -17,6 +17,9 @@ __all__ = [
     "BadInput",
     "BadUpload",
     "Csrf",
+    "DraftConflict",
+    "FlowUnsound",
+    "FlowUsed",
     "HttpFault",
     "LoginTaken",
     "MustChangePassword",
@@ -116,6 +119,27 @@ class TimedOut(HttpFault):
     code = "timeout"
     status = 408
     temporary = True
+
+
+class DraftConflict(HttpFault):
+    """Somebody else has changed this draft meanwhile: load it again, and then change it."""
+
+    code = "draft_changed"
+    status = 409
+
+
+class FlowUnsound(HttpFault):
+    """This flow has problems and cannot be published; `field` is the node."""
+
+    code = "flow_unsound"
+    status = 409
+
+
+class FlowUsed(HttpFault):
+    """This flow is needed and cannot be removed."""
+
+    code = "flow_used"
+    status = 409
 
 
 class LoginTaken(HttpFault):

@@ -14,11 +14,14 @@ from qingniao.bots.base import BotService
 from qingniao.bus.base import RateLimits, SignInLimits
 from qingniao.chat.head import Head
 from qingniao.clock import Clock
+from qingniao.flow.plan import Plan
+from qingniao.flow.trial import Tried, Trying
 from qingniao.storage.blobs import Blobs
 from qingniao.storage.bot_records import BotRecords
 from qingniao.storage.bots import Bots
 from qingniao.storage.conversations import ConversationIndex
 from qingniao.storage.files import Files
+from qingniao.storage.flow_secrets import FlowSecrets
 from qingniao.storage.flows import Flows
 from qingniao.storage.ids import IdRange
 from qingniao.storage.knowledge import KnowledgeEntries
@@ -86,6 +89,9 @@ class Services:
     """A bot of these settings and keys, without policy. Raises `BotMisconfigured`."""
     bot_records: BotRecords
     flows: Flows
+    flow_secrets: FlowSecrets
+    try_flow: Callable[[Plan, Trying], Awaitable[Tried]]
+    """One turn of a flow, as a visitor would have it, without a trace. Raises `TimeoutError`."""
     default_bot: str = ""
     """Which bot answers where a flow names none and nobody chose one; empty: that of the house."""
     local_bot: Callable[[], BotService | None] = _nobody
@@ -126,5 +132,7 @@ class Services:
     """A name, or whether somebody accepts conversations, has changed."""
     on_bots_changed: Callable[[], None] = _nothing_learnt
     """A bot was published or got another key."""
+    on_flows_changed: Callable[[], None] = _nothing_learnt
+    """A flow was published, taken back or removed."""
     on_knowledge_changed: Callable[[], None] = _nothing_learnt
     """Entries were imported: the index is to be built again."""

@@ -73,6 +73,9 @@ class Outcome(Struct, frozen=True):
     team: Wanted | None = None
     message: dict[str, str] = {}
     """`bot` that answered and the `id` that its platform has for the answer, for ratings of it."""
+    woken: dict[str, Any] = {}
+    """Not an answer: a time was up for the flow that stood there. Taken while it still does and the
+    visitor has not written; otherwise it leaves no trace."""
 
 
 class Summary(Struct, frozen=True, gc=False):
@@ -214,10 +217,17 @@ def _act(head: Head, m: Message, now_ms: int) -> Entry:
 
 
 def _outcome(head: Head, o: Outcome, now_ms: int) -> Decision:
+    if o.woken and (
+        head.status != Status.BOT
+        or head.session != o.session
+        or head.flow != o.woken
+        or head.owes_answer
+    ):
+        return Decision(o, [], repeat=True)
     late = (
         "owned" if head.status != Status.BOT
         else "session" if head.session != o.session
-        else "answered" if o.answers <= head.answered
+        else "answered" if o.answers <= head.answered and not o.woken
         else ""
     )  # fmt: skip
     if late == "answered":

@@ -1,8 +1,9 @@
 """What a flow wants done. Owns the effects; refuses to do anything.
 
-Two sorts: *requests* (`Moderate`, `Classify`, `Search`, `AskBot`, `ChooseTeam`) are answered by an
-event, and at most one of them ends a step's effects; *acts* (`Say`, `Handoff`, `Passed`) are not
-answered. Rule: a worker carries effects out in order and adds none of its own.
+Two sorts: *requests* (`Moderate`, `Classify`, `Search`, `Fetch`, `Remember`, `AskBot`,
+`ChooseTeam`) are answered by an event, and at most one of them ends a step's effects; *acts*
+(`Say`, `Rate`, `Wait`, `Handoff`, `Passed`) are not answered. Rule: a worker carries effects out in
+order and adds none of its own.
 """
 
 from msgspec import Struct
@@ -13,15 +14,20 @@ from qingniao.flow.state import Value
 
 __all__ = [
     "AskBot",
+    "Card",
     "ChooseTeam",
     "Classify",
     "Effect",
+    "Fetch",
     "Handoff",
     "Moderate",
     "Passed",
+    "Rate",
+    "Remember",
     "Request",
     "Say",
     "Search",
+    "Wait",
 ]
 
 
@@ -30,9 +36,10 @@ class _Effect(Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="
 
 
 class Moderate(_Effect, frozen=True, tag="moderate"):
-    """Look for sensitive words. Answered by `Moderated`."""
+    """Look for sensitive words. Answered by `Moderated` within `within_s`; 0: the house's limit."""
 
     text: str
+    within_s: float = 0.0
 
 
 class Classify(_Effect, frozen=True, tag="classify"):
@@ -50,10 +57,36 @@ class Classify(_Effect, frozen=True, tag="classify"):
 
 
 class Search(_Effect, frozen=True, tag="search"):
-    """Look into the knowledge base. Answered by `Found` with at most `limit` hits."""
+    """Look into the knowledge base. Answered by `Found` with at most `limit` hits, within
+    `within_s`; 0: the house's limit."""
 
     text: str
     limit: int
+    within_s: float = 0.0
+
+
+class Fetch(_Effect, frozen=True, tag="fetch"):
+    """Ask another machine over HTTP. Answered by `Fetched`, `ServiceFailed` or `TimedOut`.
+
+    `{{secret.name}}` still stands in it: secrets are put in by whoever sends, and are in no state,
+    no trace and no history. `take`: for each name the place of its value in the JSON that comes
+    back, such as `data.items.0.no`. `deadline_s` bounds all of it.
+    """
+
+    method: str
+    url: str
+    headers: dict[str, str] = {}
+    body: str = ""
+    take: dict[str, str] = {}
+    deadline_s: float = 10.0
+
+
+class Remember(_Effect, frozen=True, tag="remember"):
+    """Write down about the visitor. Answered by `Remembered`, `ServiceFailed` or `TimedOut`."""
+
+    attributes: dict[str, str] = {}
+    tags: tuple[str, ...] = ()
+    untag: tuple[str, ...] = ()
 
 
 class AskBot(_Effect, frozen=True, tag="ask_bot"):
@@ -71,6 +104,16 @@ class AskBot(_Effect, frozen=True, tag="ask_bot"):
     bot: str = ""
 
 
+class Card(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A thing to look at: `image` and `link` are addresses, `options` buttons below it."""
+
+    title: str
+    text: str = ""
+    image: str = ""
+    link: str = ""
+    options: tuple[str, ...] = ()
+
+
 class ChooseTeam(_Effect, frozen=True, tag="choose_team"):
     """Have a bot say which team it is for. Answered by `TeamChosen`, `BotFailed` or `TimedOut`.
 
@@ -83,7 +126,8 @@ class ChooseTeam(_Effect, frozen=True, tag="choose_team"):
 
 
 class Say(_Effect, frozen=True, tag="say"):
-    """Tell the visitor. `bot` is set when a bot wrote it; `options` are offered as buttons."""
+    """Tell the visitor. `bot` is set when a bot wrote it; `options` are offered as buttons. With
+    `cards`, `text` says the same for those who cannot see them."""
 
     text: str
     options: tuple[str, ...] = ()
@@ -93,6 +137,20 @@ class Say(_Effect, frozen=True, tag="say"):
     took_ms: int = 0
     partial: bool = False
     version: str = ""
+    cards: tuple[Card, ...] = ()
+
+
+class Rate(_Effect, frozen=True, tag="rate"):
+    """The visitor's verdict, 1 to 5, as they told the flow."""
+
+    score: int
+
+
+class Wait(_Effect, frozen=True, tag="wait"):
+    """Bring `Elapsed` after so many seconds, unless the visitor writes before. The later of two
+    counts; a conversation that is handed over waits for nothing."""
+
+    for_s: float
 
 
 class Handoff(_Effect, frozen=True, tag="handoff"):
@@ -118,5 +176,5 @@ class Passed(_Effect, frozen=True, tag="passed"):
     note: dict[str, Value] = {}
 
 
-Request = Moderate | Classify | Search | AskBot | ChooseTeam
-Effect = Request | Say | Handoff | Passed
+Request = Moderate | Classify | Search | Fetch | Remember | AskBot | ChooseTeam
+Effect = Request | Say | Rate | Wait | Handoff | Passed

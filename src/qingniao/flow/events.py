@@ -8,15 +8,19 @@ from typing import Literal
 from msgspec import Struct
 
 __all__ = [
+    "About",
     "Answered",
     "BotFailed",
     "Cite",
     "Classified",
+    "Elapsed",
     "Event",
+    "Fetched",
     "Found",
     "Guess",
     "Hit",
     "Moderated",
+    "Remembered",
     "ServiceFailed",
     "TeamChosen",
     "TimedOut",
@@ -29,12 +33,35 @@ class _Event(Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="e
     """Base: an event names itself when written down."""
 
 
+class About(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What is known as a turn begins, as far as the flow's plan says that it needs it.
+
+    `now_ms` is wall-clock milliseconds; `is_first`: nothing was said in this session before;
+    `attributes` hold name, phone, email, page and so on; `agents_online` is `None` when it could
+    not be found out.
+    """
+
+    now_ms: int = 0
+    is_first: bool = False
+    attributes: dict[str, str] = {}
+    tags: tuple[str, ...] = ()
+    agents_online: int | None = None
+
+
 class VisitorSaid(_Event, frozen=True, tag="said"):
     """Everything the visitor wrote since the last answer, joined in order; `files` came with it."""
 
     text: str
     locale: str = "zh-CN"
     files: int = 0
+    visitor: str = ""
+    about: About = About()
+
+
+class Elapsed(_Event, frozen=True, tag="elapsed"):
+    """The time of a `Wait` is up, and the visitor has not written meanwhile."""
+
+    about: About = About()
 
 
 class Moderated(_Event, frozen=True, tag="moderated"):
@@ -79,6 +106,18 @@ class Found(_Event, frozen=True, tag="found"):
     """What the knowledge base holds, best first; empty when nothing matches."""
 
     hits: tuple[Hit, ...] = ()
+
+
+class Fetched(_Event, frozen=True, tag="fetched"):
+    """Another machine answered. `values` holds what was asked for and found in it."""
+
+    status: int
+    values: dict[str, str | int | float | bool | list[str]] = {}
+    took_ms: int = 0
+
+
+class Remembered(_Event, frozen=True, tag="remembered"):
+    """What was learnt about the visitor is on record."""
 
 
 class Cite(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -146,9 +185,12 @@ class TimedOut(_Event, frozen=True, tag="timed_out"):
 
 Event = (
     VisitorSaid
+    | Elapsed
     | Moderated
     | Classified
     | Found
+    | Fetched
+    | Remembered
     | Answered
     | TeamChosen
     | BotFailed

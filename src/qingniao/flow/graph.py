@@ -4,13 +4,17 @@ What a node's settings mean belongs to its kind (`flow.nodes`), whether a drawin
 to `flow.check`. Rule: the document is stored as it was drawn; nothing in it is computed.
 """
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 import msgspec
 from msgspec import Struct
 
+from qingniao.flow.formats import FORMAT, upgrade
+
 __all__ = [
     "DEFAULT_LOCALE",
+    "MAX_EDGES",
     "MAX_FLOW_BYTES",
     "MAX_NODES",
     "Edge",
@@ -24,11 +28,13 @@ __all__ = [
 
 DEFAULT_LOCALE: Final = "zh-CN"
 
-MAX_FLOW_BYTES: Final = 262_144
+MAX_FLOW_BYTES: Final = 1_048_576
 """Largest stored flow; a drawing of `MAX_NODES` usually takes about a fifth of it."""
 
-MAX_NODES: Final = 100
-"""More boxes than anybody can read in one drawing; also bounds how long a turn can be."""
+MAX_NODES: Final = 500
+"""More boxes than anybody can read in one drawing; sub-flows are for those who need more."""
+
+MAX_EDGES: Final = 4_000
 
 Texts = dict[str, str]
 """What is said, by locale; `zh-CN` is always there."""
@@ -54,9 +60,13 @@ class Edge(Struct, frozen=True, kw_only=True):
 
 
 class Flow(Struct, frozen=True, kw_only=True):
-    """A whole drawing. `fallback` is said when the flow itself fails, before a person is called."""
+    """A whole drawing. `fallback` is said when the flow itself fails, before a person is called.
+
+    `version` counts what was published of it, `format` how this document is to be read.
+    """
 
     id: str
+    format: int = FORMAT
     version: int = 1
     name: Texts = {}
     fallback: Texts
@@ -64,21 +74,25 @@ class Flow(Struct, frozen=True, kw_only=True):
     edges: tuple[Edge, ...] = ()
 
 
-_decoder: Final = msgspec.json.Decoder(Flow)
-
-
 def decode(document: bytes) -> Flow:
-    """Read a stored flow. Raises msgspec's `DecodeError` or `ValidationError`, with the place."""
+    """Read a flow from JSON, of this format or an older one. Raises msgspec's `DecodeError` or
+    `ValidationError`, with the place, and `FlowFromNewer`."""
     if len(document) > MAX_FLOW_BYTES:
         raise msgspec.ValidationError(
             f"A flow has at most {MAX_FLOW_BYTES} bytes, got {len(document)}"
         )
-    return _decoder.decode(document)
+    try:
+        return convert(msgspec.json.decode(document))
+    except RecursionError as exc:
+        raise msgspec.DecodeError("The document is nested too deeply") from exc
 
 
-def convert(document: dict[str, Any]) -> Flow:
-    """The same from plain data, as a database holds it. Raises `msgspec.ValidationError`."""
-    return msgspec.convert(document, Flow)
+def convert(document: object) -> Flow:
+    """The same from plain data, as a database holds it. Raises `msgspec.ValidationError` and
+    `FlowFromNewer`."""
+    if not isinstance(document, Mapping):
+        raise msgspec.ValidationError("A flow is an object")
+    return msgspec.convert(upgrade(document), Flow)
 
 
 def pick(texts: Texts, locale: str) -> str:

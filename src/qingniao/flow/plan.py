@@ -1,10 +1,11 @@
-"""A flow made ready to run: settings read once, edges as a table. Owns `Plan`; refuses to judge.
+"""A flow made ready to run: settings read once, edges as a table, sub-flows put in their places.
 
-Rule: a plan exists only of a flow whose kinds and settings can be read; whether it may be published
-is for `flow.check` to say.
+Owns `Plan`; refuses to judge. A node `n` of a sub-flow that node `s` calls is `s/n` here. Rule: a
+plan exists only of a flow whose kinds and settings can be read; whether it may be published is for
+`flow.check` to say.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 import msgspec
@@ -14,11 +15,26 @@ from qingniao.chat.lifecycle import Why
 from qingniao.errors import QingniaoError
 from qingniao.flow.graph import Flow, Node
 from qingniao.flow.nodes import KINDS
-from qingniao.flow.nodes.base import Kind
+from qingniao.flow.nodes.base import FAILED, Kind, Port
+from qingniao.flow.nodes.end import End
+from qingniao.flow.nodes.start import Start, StartSettings
+from qingniao.flow.nodes.subflow import CALLING, DONE, ENTER, RETURN, RETURNING, Subflow
 
-__all__ = ["FlowUnreadable", "Placed", "Plan", "place", "prepare"]
+__all__ = [
+    "MAX_DEPTH",
+    "FlowUnreadable",
+    "Needs",
+    "Placed",
+    "Plan",
+    "inline",
+    "place",
+    "prepare",
+    "ways_out",
+]
 
-START: Final = "start"
+START: Final = Start.name
+MAX_DEPTH: Final = 5
+"""How deep flows may call each other."""
 
 
 class FlowUnreadable(QingniaoError):
@@ -35,13 +51,25 @@ class Placed(Struct, frozen=True, eq=False):
     settings: Struct
 
 
+class Needs(Struct, frozen=True):
+    """What has to be found out before a turn begins: costs a look at the database or the bus."""
+
+    visitor: bool = False
+    agents: bool = False
+
+
 class Plan(Struct, frozen=True, eq=False):
-    """What the engine walks on. `ways` maps (node, port) to the next node."""
+    """What the engine walks on. `ways` maps (node, port) to the next node; `edition` names the
+    versions it is made of, `flow@version` separated by commas, its own first."""
 
     flow: Flow
     start: str
     nodes: Mapping[str, Placed]
     ways: Mapping[tuple[str, str], str]
+    edition: str = ""
+    idle_s: float = 0.0
+    """Of silence after which the flow speaks of its own accord; 0: never."""
+    needs: Needs = Needs()
 
     def next(self, placed: Placed, port: str) -> Placed | None:
         """Where `port` leads, or the port that stands in for it; `None` if nothing is drawn."""
@@ -58,6 +86,14 @@ class Plan(Struct, frozen=True, eq=False):
         return next((declared.calls for declared in ports if declared.name == port), None)
 
 
+def ways_out(placed: Placed) -> tuple[Port, ...]:
+    """The node's ports, and the one that every node with a way out has."""
+    ports = placed.kind.ports(placed.settings)
+    if not ports or any(port.name == FAILED for port in ports):
+        return ports
+    return (*ports, Port(FAILED, calls=Why.BOT_FAILED))
+
+
 def place(node: Node) -> Placed:
     """Read a node's settings as its kind does. Raises `FlowUnreadable` with the place at fault."""
     kind = KINDS.get(node.kind)
@@ -69,8 +105,21 @@ def place(node: Node) -> Placed:
         raise FlowUnreadable(f"A setting is wrong: {exc}.") from exc
 
 
-def prepare(flow: Flow) -> Plan:
-    """Make `flow` ready. Raises `FlowUnreadable`; of two equal ids or ports the first counts."""
+def prepare(flow: Flow, callees: Mapping[str, Flow] | None = None) -> Plan:
+    """Make `flow` ready, with the flows that its nodes may call; one that is not among them is
+    left by `failed`.
+
+    Raises `FlowUnreadable`, also for flows that call each other in a circle; of two equal ids or
+    ports the first counts.
+    """
+    return _prepare(flow, callees or {}, ())
+
+
+def _prepare(flow: Flow, callees: Mapping[str, Flow], above: tuple[str, ...]) -> Plan:
+    if flow.id in above:
+        raise FlowUnreadable(f"The flow {flow.id} calls itself: {' > '.join((*above, flow.id))}.")
+    if len(above) > MAX_DEPTH:
+        raise FlowUnreadable(f"Flows call each other more than {MAX_DEPTH} deep.")
     nodes: dict[str, Placed] = {}
     ways: dict[tuple[str, str], str] = {}
     start = ""
@@ -82,4 +131,54 @@ def prepare(flow: Flow) -> Plan:
         raise FlowUnreadable("The flow has no start.")
     for edge in flow.edges:
         ways.setdefault((edge.source, edge.port), edge.target)
-    return Plan(flow, start, nodes, ways)
+    editions = [f"{flow.id}@{flow.version}"]
+    for placed in tuple(nodes.values()):
+        called = callees.get(called_by(placed))
+        if called is not None:
+            plan = _prepare(called, callees, (*above, flow.id))
+            inline(nodes, ways, placed, plan)
+            editions += plan.edition.split(",")
+    begins = nodes[start].settings
+    return Plan(
+        flow,
+        start,
+        nodes,
+        ways,
+        edition=",".join(dict.fromkeys(editions)),
+        idle_s=begins.idle_s() if isinstance(begins, StartSettings) else 0.0,
+        needs=_needs(nodes.values()),
+    )
+
+
+def called_by(placed: Placed) -> str:
+    """The id of the flow that this node calls; empty for all others."""
+    return str(getattr(placed.settings, "flow", "")) if placed.kind.name == Subflow.name else ""
+
+
+def inline(
+    nodes: dict[str, Placed], ways: dict[tuple[str, str], str], caller: Placed, plan: Plan
+) -> None:
+    """Put `plan` where `caller` calls it: its ends lead to what follows the caller."""
+    nodes[caller.id] = Placed(caller.id, CALLING, caller.settings)
+    ways[caller.id, ENTER] = f"{caller.id}/{plan.start}"
+    after = ways.get((caller.id, DONE))
+    for id, placed in plan.nodes.items():
+        inner = f"{caller.id}/{id}"
+        ends = placed.kind.name == End.name
+        nodes[inner] = Placed(inner, RETURNING if ends else placed.kind, placed.settings)
+        if ends and after is not None:
+            ways[inner, RETURN] = after
+    for (source, port), target in plan.ways.items():
+        ways[f"{caller.id}/{source}", port] = f"{caller.id}/{target}"
+
+
+def _needs(nodes: Any) -> Needs:
+    read = set(_read(nodes))
+    return Needs(
+        visitor=any(name.startswith("visitor.") for name in read), agents="agents_online" in read
+    )
+
+
+def _read(nodes: Any) -> Iterator[str]:
+    for placed in nodes:
+        yield from placed.kind.reads(placed.settings)

@@ -5,35 +5,26 @@ cleared only when its head says that nothing is owed.
 """
 
 import asyncio
-from typing import Final, Literal
-
-import msgspec
+from typing import Literal
 
 from qingniao.bus.base import Fanout, Whisper, WorkQueue
 from qingniao.chat.intake import Decision, Outcome, Reported, Summary
 from qingniao.chat.ports import MessageLog, Role
-from qingniao.errors import QingniaoError, StartError
-from qingniao.flow.graph import Flow
-from qingniao.flow.plan import Plan, prepare
-from qingniao.flow.samples import AFTER_SALES
-from qingniao.flow.samples import read as read_sample_flow
-from qingniao.log import get_logger
+from qingniao.clock import Clock, wall_ms
 from qingniao.pipeline.pipeline import Pipeline
 from qingniao.protocol.codec import MSGPACK
 from qingniao.protocol.frames import Delta
+from qingniao.runtime.flows import FlowShelf
 from qingniao.storage.flows import Flows
 from qingniao.storage.visitors import Visitors
 from qingniao.workers.ai import AIWorker
 from qingniao.workers.attachments import Attachments
 from qingniao.workers.dispatch import Dispatcher
-from qingniao.workers.ports import Bots, Senses, Teams
+from qingniao.workers.ports import Bots, Outside, Senses, Teams
 from qingniao.workers.ratings import Ratings
+from qingniao.workers.waking import Timers
 
 __all__ = ["Answering"]
-
-_log: Final = get_logger("runtime")
-_LOOK_S: Final = 5.0
-"""One small row: whoever published may not have been heard."""
 
 
 class Answering:
@@ -51,6 +42,9 @@ class Answering:
         bot: Bots,
         teams: Teams,
         attachments: Attachments,
+        hands: Outside | None = None,
+        timers: Timers | None = None,
+        clock: Clock = wall_ms,
         parallel: int,
         while_answering: Literal["queue", "cancel"] = "queue",
     ) -> None:
@@ -58,13 +52,16 @@ class Answering:
         self._pipeline = pipeline
         self._fanout = fanout
         self._visitors = visitors
-        self._plan: Plan | None = None
-        self._version = 0
+        self.flows = FlowShelf()
         self._worker = AIWorker(
             log,
             submit=self._submit,
             publish_delta=self._publish_delta,
-            plan=self._current_plan,
+            plan=self.flows,
+            flows=self.flows,
+            hands=hands,
+            timers=timers,
+            clock=clock,
             senses=senses,
             bot=bot,
             locale=self._locale_of,
@@ -78,26 +75,11 @@ class Answering:
     async def load_flow(self, flows: Flows) -> None:
         """Walk what is published; before anything is, the sample. Call it before the first
         conversation."""
-        row = await flows.published(AFTER_SALES)
-        if row is None:
-            self._plan = self._plan or prepare(read_sample_flow(AFTER_SALES))
-        elif row.version != self._version:
-            self._plan = prepare(msgspec.convert(row.graph, Flow))
-            self._version = row.version
+        await self.flows.load(flows)
 
     async def keep_flow(self, flows: Flows, released: asyncio.Event) -> None:
         """Load what is published later, when told and every few seconds, until cancelled."""
-        while True:
-            try:
-                async with asyncio.timeout(_LOOK_S):
-                    await released.wait()
-            except TimeoutError:
-                pass  # nobody said anything, which proves nothing
-            released.clear()
-            try:
-                await self.load_flow(flows)
-            except (QingniaoError, msgspec.ValidationError) as exc:
-                _log.error("flow_not_loaded", exc=exc)
+        await self.flows.keep(flows, released)
 
     async def _answer(self, conversation: int) -> bool:
         await self._worker.handle(conversation)
@@ -118,11 +100,6 @@ class Answering:
         frame = MSGPACK.encode(Delta(conversation, draft, offset, text))
         # A piece may be lost on its way to a slow reader; that it was taken back may not.
         self._fanout.publish(Whisper(conversation, frame, droppable=bool(text)))
-
-    def _current_plan(self) -> Plan:
-        if self._plan is None:
-            raise StartError("No flow is published.")
-        return self._plan
 
     async def _locale_of(self, visitor: str) -> str:
         found = await self._visitors.get(visitor)

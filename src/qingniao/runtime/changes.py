@@ -60,6 +60,10 @@ class Changes:
         """A bot was published, taken back, or got another key."""
         self._fanout.publish(Released("bots"))
 
+    def flows_changed(self) -> None:
+        """A flow was published, taken back or removed."""
+        self._fanout.publish(Released("flow"))
+
     def signed_out(self, _user: int, sessions: Sequence[str]) -> None:
         """These sessions have ended."""
         for session in sessions:

@@ -17,6 +17,8 @@ from qingniao.runtime.health import Health
 from qingniao.storage.bot_records import BotRecords
 from qingniao.storage.bots import BotLedger, Bots
 from qingniao.storage.conversations import ConversationIndex
+from qingniao.storage.flow_secrets import FlowSecrets
+from qingniao.storage.flows import Flows
 from qingniao.storage.knowledge import KnowledgeEntries
 from qingniao.storage.teams import Teams
 from qingniao.storage.users import Sessions, Users
@@ -26,6 +28,8 @@ if TYPE_CHECKING:
     from qingniao.bots.base import BotService
     from qingniao.runtime.bot_watch import BotWatch
     from qingniao.runtime.bots import Shelf
+    from qingniao.workers.ports import Bots as FindBot
+    from qingniao.workers.ports import Senses
 
 __all__ = ["Foundation"]
 
@@ -55,6 +59,12 @@ class Foundation:
             connections=config.outgoing.connections,
             connections_each=config.outgoing.connections_each,
         )
+        self.flows = Flows(engines.database)
+        self.flow_secrets = FlowSecrets(engines.database)
+        self.senses: Senses | None = None
+        """How messages are understood in this process; `None` where nobody answers visitors."""
+        self.find_bot: FindBot | None = None
+        """Who answers in this process; the same."""
         self._shelf: Shelf | None = None
         self._bot_watch: BotWatch | None = None
         self.health = Health(engines.log, engines.bus.degraded)

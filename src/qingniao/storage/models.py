@@ -38,6 +38,8 @@ __all__ = [
     "counters",
     "cursors",
     "files",
+    "flow_secrets",
+    "flow_timers",
     "flows",
     "knowledge",
     "metadata",
@@ -234,6 +236,22 @@ flows: Final = Table(
     Column("name", _Word(128), nullable=False),
     Column("status", _Word(16), nullable=False, index=True),
     Column("graph", JSON, nullable=False),
+    Column("updated", BigInteger, nullable=False),
+)
+
+flow_timers: Final = Table(
+    "flow_timers",
+    metadata,
+    Column("conversation", _Number, primary_key=True, autoincrement=False),
+    Column("due", BigInteger, nullable=False, index=True),
+)
+
+flow_secrets: Final = Table(
+    "flow_secrets",
+    metadata,
+    Column("origin", _Word(256), primary_key=True),
+    Column("name", _Word(64), primary_key=True),
+    Column("sealed", _Words, nullable=False),
     Column("updated", BigInteger, nullable=False),
 )
 

@@ -14,29 +14,37 @@ from qingniao.bots.base import Attachment, BotMisconfigured, BotService, Query
 from qingniao.chat.head import Head
 from qingniao.chat.intake import Summary
 from qingniao.chat.lifecycle import Status, Why
+from qingniao.clock import Clock, wall_ms
 from qingniao.errors import Busy, StorageError
 from qingniao.flow.effects import (
     AskBot,
     ChooseTeam,
     Classify,
     Effect,
+    Fetch,
     Handoff,
     Moderate,
     Passed,
+    Rate,
+    Remember,
     Say,
     Search,
+    Wait,
 )
 from qingniao.flow.engine import step
 from qingniao.flow.events import (
+    About,
     Answered,
     BotFailed,
     Classified,
+    Elapsed,
     Event,
     Guess,
     ServiceFailed,
     TimedOut,
     VisitorSaid,
 )
+from qingniao.flow.plan import Needs, Plan
 from qingniao.log import get_logger
 from qingniao.protocol.frames import EntryType
 from qingniao.workers.attachments import Attachments
@@ -46,8 +54,10 @@ from qingniao.workers.judges import Judges
 from qingniao.workers.language import clauses, locale_of
 from qingniao.workers.ports import (
     Bots,
+    Flows,
     Locales,
     Log,
+    Outside,
     Plans,
     PublishDelta,
     Senses,
@@ -56,6 +66,7 @@ from qingniao.workers.ports import (
 )
 from qingniao.workers.run import Run
 from qingniao.workers.transcript import read
+from qingniao.workers.waking import Timers, due_of
 
 __all__ = ["MAX_ANEW", "AILimits", "AIWorker"]
 
@@ -93,6 +104,10 @@ class AIWorker:
         bot: Bots,
         locale: Locales,
         teams: Teams,
+        flows: Flows | None = None,
+        hands: Outside | None = None,
+        timers: Timers | None = None,
+        clock: Clock = wall_ms,
         limits: AILimits | None = None,
         attachments: Attachments,
         while_answering: Literal["queue", "cancel"] = "queue",
@@ -107,6 +122,10 @@ class AIWorker:
         self._senses = senses
         self._bot = bot
         self._locale = locale
+        self._flows = flows
+        self._hands = hands
+        self._timers = timers
+        self._clock = clock
         self._limits = limits or AILimits()
         self._judges = Judges(
             self._find, teams, judge_s=self._limits.judge_s, lookup_s=self._limits.sense_s
@@ -115,7 +134,8 @@ class AIWorker:
         self._under_way: set[int] = set()
 
     async def handle(self, conversation: int) -> None:
-        """Answer what the conversation owes. Harmless when it owes nothing or is being answered.
+        """Answer what the conversation owes, or go on with a flow whose time is up. Harmless when
+        there is nothing to do, or it is being done.
 
         What the visitor writes meanwhile is left for the next call: the head then still owes. Or,
         if that is the policy, the bot is stopped and everything is answered at once; somebody who
@@ -130,6 +150,9 @@ class AIWorker:
             if head is not None and not head.owes_answer and head.owes_summary:
                 await self._sum_up(head)
                 return
+            if head is not None and 0 < due_of(head) <= self._clock():
+                await self._wake(head)
+                head = await self._log.head(conversation)
             while head is not None and head.owes_answer:
                 if not await self._answer(head, may_be_overtaken=anew_left > 0):
                     return
@@ -142,11 +165,21 @@ class AIWorker:
         """One run. True: it was overtaken by what the visitor wrote, and nothing was stored."""
         # The head is the log's own and goes on changing: take what is needed before waiting.
         run = Run(head, self._plan(), self._publish_delta, self._timer)
+        run.may_be_overtaken = may_be_overtaken
+        return await self._perform(run, head)
+
+    async def _wake(self, head: Head) -> None:
+        """One run because a time is up. Whatever the visitor writes meanwhile comes first."""
+        run = Run(head, self._plan(), self._publish_delta, self._timer)
+        run.wake(head)
+        run.may_be_overtaken = True
+        await self._perform(run, head)
+
+    async def _perform(self, run: Run, head: Head) -> bool:
         answered = head.answered
         after = max(0, head.last - HISTORY_ENTRIES)
         entries = await self._log.entries(head.conversation, after, HISTORY_ENTRIES)
         run.transcript = read(entries, answered=answered, asked=run.asked)
-        run.may_be_overtaken = may_be_overtaken
         try:
             try:
                 await self._walk(run)
@@ -175,12 +208,7 @@ class AIWorker:
 
     async def _walk(self, run: Run) -> None:
         """Take the flow to its rest, effect by effect."""
-        transcript = run.transcript
-        event: Event | None = VisitorSaid(
-            text=transcript.text,
-            locale=await self._locale_of(run),
-            files=transcript.files,
-        )
+        event: Event | None = await self._first_event(run)
         while event is not None:
             if isinstance(event, Classified):
                 run.angry = event.angry
@@ -194,6 +222,47 @@ class AIWorker:
                     return
                 event = told or event
 
+    async def _first_event(self, run: Run) -> Event:
+        """What the turn begins with; and the plan that it is walked on."""
+        state, transcript = run.state, run.transcript
+        waits = bool(state.node)
+        if waits:
+            run.plan = await self._edition(run)
+        if run.woken:
+            return Elapsed(about=await self._about(run, run.plan.needs))
+        said = VisitorSaid(
+            text=transcript.text,
+            locale=await self._locale_of(run),
+            files=transcript.files,
+            visitor=run.visitor,
+        )
+        if waits or self._flows is None:
+            return structs.replace(said, about=await self._about(run, run.plan.needs))
+        said = structs.replace(said, about=await self._about(run, self._flows.needs))
+        run.plan = self._flows.choose(said)
+        return said
+
+    async def _edition(self, run: Run) -> Plan:
+        """The version that the conversation waits in. If it cannot be had any more, it moves to the
+        one that is published: a node of the same name that waits there too is resumed, and without
+        one the message begins anew."""
+        edition = run.state.edition
+        if self._flows is None or edition in ("", run.plan.edition):
+            return run.plan
+        try:
+            async with asyncio.timeout(self._limits.sense_s):
+                found = await self._flows.edition(edition)
+        except Exception as exc:
+            _log.error("edition_not_read", exc=exc, conversation=run.conversation, edition=edition)
+            found = None
+        return found or run.plan
+
+    async def _about(self, run: Run, needs: Needs) -> About:
+        is_first = not run.transcript.turns
+        if self._hands is None:
+            return About(now_ms=self._clock(), is_first=is_first)
+        return await self._hands.about(run.visitor, needs, is_first=is_first)
+
     async def _carry_out(self, run: Run, effect: Effect) -> Event | Taken | None:
         match effect:
             case Say():
@@ -204,12 +273,27 @@ class AIWorker:
                 run.note(effect)
             case AskBot():
                 return await self._ask(run, effect)
-            case _:
+            case Moderate() | Classify() | Search() | ChooseTeam():
                 return await self._sense(run, effect)
+            case Fetch() | Remember():
+                return await self._have_done(run, effect)
+            case Rate():
+                run.rate(effect)
+            case Wait():
+                run.wait(effect, self._clock())
         return None
+
+    async def _have_done(self, run: Run, request: Fetch | Remember) -> Event:
+        if self._hands is None:
+            return ServiceFailed(reason="There are no hands for that here.")
+        if isinstance(request, Fetch):
+            return await self._hands.fetch(request)
+        return await self._hands.remember(run.visitor, run.conversation, request)
 
     async def _sense(self, run: Run, request: Moderate | Classify | Search | ChooseTeam) -> Event:
         within_s = self._limits.sense_s
+        if isinstance(request, Moderate | Search) and request.within_s:
+            within_s = request.within_s
         if isinstance(request, Classify | ChooseTeam) and request.judge:
             within_s += self._limits.judge_s
         try:
@@ -314,6 +398,9 @@ class AIWorker:
         """
         outcome = run.outcome()
         limits = self._limits
+        if run.state.due_ms and self._timers is not None:
+            # First: a time for what was never stored does no harm, the other way round it would.
+            await self._timers.set(run.conversation, run.state.due_ms)
         for attempt in range(limits.tries):
             wait_s = limits.backoff_s * 2**attempt
             try:

@@ -9,12 +9,34 @@ from typing import Protocol
 from qingniao.bots.base import BotService
 from qingniao.chat.head import Head
 from qingniao.chat.intake import Decision, Outcome, Reported, Summary
-from qingniao.flow.events import Classified, Found, Moderated
-from qingniao.flow.plan import Plan
+from qingniao.flow.effects import Fetch, Remember
+from qingniao.flow.events import (
+    About,
+    Classified,
+    Fetched,
+    Found,
+    Moderated,
+    Remembered,
+    ServiceFailed,
+    TimedOut,
+    VisitorSaid,
+)
+from qingniao.flow.plan import Needs, Plan
 from qingniao.protocol.frames import Entry
 from qingniao.storage.rows import Team
 
-__all__ = ["Bots", "Locales", "Log", "Plans", "PublishDelta", "Senses", "Submit", "Teams"]
+__all__ = [
+    "Bots",
+    "Flows",
+    "Locales",
+    "Log",
+    "Outside",
+    "Plans",
+    "PublishDelta",
+    "Senses",
+    "Submit",
+    "Teams",
+]
 
 
 class Log(Protocol):
@@ -74,6 +96,42 @@ class Plans(Protocol):
 
     def __call__(self) -> Plan:
         """The published one, ready to run."""
+        ...
+
+
+class Flows(Protocol):
+    """All published flows, and the versions that conversations still wait in."""
+
+    @property
+    def needs(self) -> Needs:
+        """What has to be known before `choose` can be asked."""
+        ...
+
+    def choose(self, said: VisitorSaid) -> Plan:
+        """The flow that a message begins."""
+        ...
+
+    async def edition(self, edition: str) -> Plan | None:
+        """The plan of these versions; `None` if one is gone or cannot be read any more. May raise
+        anything."""
+        ...
+
+
+class Outside(Protocol):
+    """What a flow has done outside of its conversation. Never raises, and never takes for ever."""
+
+    async def about(self, visitor: str, needs: Needs, *, is_first: bool) -> About:
+        """What is known as a turn begins."""
+        ...
+
+    async def fetch(self, fetch: Fetch) -> Fetched | ServiceFailed | TimedOut:
+        """Ask another machine."""
+        ...
+
+    async def remember(
+        self, visitor: str, conversation: int, remember: Remember
+    ) -> Remembered | ServiceFailed | TimedOut:
+        """Write on the visitor's record."""
         ...
 
 

@@ -7,13 +7,14 @@ carries a summary.
 from collections.abc import Callable
 from typing import Any, Final
 
+import msgspec
 from msgspec import structs
 
 from qingniao.bots.base import Turn
 from qingniao.chat.head import Head
 from qingniao.chat.intake import Outcome, Wanted
 from qingniao.chat.lifecycle import Event as Moved
-from qingniao.flow.effects import Handoff, Passed, Say
+from qingniao.flow.effects import Handoff, Passed, Rate, Say, Wait
 from qingniao.flow.engine import rescue
 from qingniao.flow.plan import Plan
 from qingniao.flow.state import FlowState, restore, store
@@ -39,6 +40,9 @@ class Run:
         self.session = head.session
         self.visitor = head.visitor
         self.asked = head.asked
+        self.answers = head.asked
+        self.woken: dict[str, Any] = {}
+        """The flow that a time was up for, as it stood; empty: this is an answer."""
         self.plan = plan
         self.state: FlowState = restore(head.flow)
         self.transcript = Transcript(text="", files=0, turns=())
@@ -56,6 +60,10 @@ class Run:
         self._team: Wanted | None = None
         self._message: dict[str, str] = {}
         self._instead_of: list[str] = []
+
+    def wake(self, head: Head) -> None:
+        """It is no answer to anything. What is written in it gets a number of its own."""
+        self.asked, self.answers, self.woken = head.last, head.answered, dict(head.flow)
 
     def open_draft(self) -> Draft:
         """A clean draft; its number is the `seq` of what it answers."""
@@ -82,6 +90,8 @@ class Run:
             body["cites"] = [{"id": c.id, "title": c.title, "quote": c.quote} for c in say.cites]
         if say.options:
             body["options"] = list(say.options)
+        if say.cards:
+            body["cards"] = [msgspec.to_builtins(card) for card in say.cards]
         if say.bot:
             body |= {"bot": say.bot, "took_ms": say.took_ms, "draft": self.asked}
             if say.confidence is not None:
@@ -95,6 +105,15 @@ class Run:
             self.draft.take_back()
             body["draft"] = self.asked
         self._says.append((EntryType.ANSWER, body))
+
+    def rate(self, rate: Rate) -> None:
+        """The visitor's verdict, which counts like one given by the widget's stars."""
+        self._says.append((EntryType.RATING, {"score": rate.score}))
+
+    def wait(self, wait: Wait, now_ms: int) -> None:
+        """Be called again after that time."""
+        due_ms = now_ms + round(wait.for_s * 1000)
+        self.state = structs.replace(self.state, due_ms=max(self.state.due_ms, due_ms))
 
     def note(self, passed: Passed) -> None:
         """Remember what a node did, and how long it took."""
@@ -145,7 +164,7 @@ class Run:
         return Outcome(
             conversation=self.conversation,
             session=self.session,
-            answers=self.asked,
+            answers=self.answers,
             says=tuple(says),
             event=Moved.HANDOFF if handoff is not None else None,
             why=handoff.why.value if handoff is not None else "",
@@ -153,6 +172,7 @@ class Run:
             trace=tuple(self._trace),
             team=self._team if handoff is not None else None,
             message=self._message,
+            woken=self.woken,
         )
 
     def _summary(self, handoff: Handoff) -> str:

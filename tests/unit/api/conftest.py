@@ -12,9 +12,13 @@ from qingniao.api.app import create_app
 from qingniao.api.services import Services
 from qingniao.auth import KeyRing, Passwords, RateLimit, Signer, SignInLimit
 from qingniao.auth.sealing import Sealer
+from qingniao.bots.base import BotMisconfigured, BotService
 from qingniao.bots.kinds import make
 from qingniao.bus.memory import MemoryRateLimits, MemorySignInLimits
 from qingniao.chat.head import Head
+from qingniao.flow.events import Classified, Found, Hit, Moderated
+from qingniao.flow.plan import Plan
+from qingniao.flow.trial import Tried, Trying
 from qingniao.outgoing.client import Outgoing
 from qingniao.storage.blobs_folder import FolderBlobs
 from qingniao.storage.bot_records import BotRecords
@@ -23,6 +27,7 @@ from qingniao.storage.conversations import ConversationIndex
 from qingniao.storage.database import Database
 from qingniao.storage.files import Files
 from qingniao.storage.first_run import first_run
+from qingniao.storage.flow_secrets import FlowSecrets
 from qingniao.storage.flows import Flows
 from qingniao.storage.ids import IdRange, Ids
 from qingniao.storage.knowledge import KnowledgeEntries
@@ -30,6 +35,9 @@ from qingniao.storage.site import SiteSettings
 from qingniao.storage.teams import Teams
 from qingniao.storage.users import Sessions, Users
 from qingniao.storage.visitors import Arrivals, Visitors
+from qingniao.workers.attachments import Attachments
+from qingniao.workers.hands import Hands
+from qingniao.workers.trying import try_out
 
 START_MS = 1_795_500_000_000
 INTENT = {"X-Qingniao": "1"}
@@ -88,6 +96,32 @@ class _Presence:
         return self.here.intersection(whos)
 
 
+class _Senses:
+    """Understands one question."""
+
+    async def moderate(self, text: str) -> Moderated:
+        return Moderated(verdict="blocked" if "脏话" in text else "clean")
+
+    async def classify(self, text: str) -> Classified:
+        return Classified(intent="question", confidence=0.9, wants_person="转人工" in text)
+
+    async def search(self, text: str, limit: int) -> Found:
+        hit = Hit(id="q1", question="退款多久到账？", confidence=0.9)
+        return Found(hits=(hit,) if "退款" in text else ())
+
+
+def _no_bot(bot: str) -> BotService:
+    raise BotMisconfigured(f"There is no bot called {bot}.")
+
+
+async def _no_secrets(_origin: str) -> dict[str, str]:
+    return {}
+
+
+async def _nobody() -> int:
+    return 0
+
+
 def _client(app: object, address: str = "127.0.0.1") -> httpx.AsyncClient:
     transport = httpx.ASGITransport(app=app, client=(address, 5), raise_app_exceptions=False)  # type: ignore[arg-type]
     return httpx.AsyncClient(transport=transport, base_url="http://house", headers=INTENT)
@@ -122,6 +156,21 @@ async def house(tmp_path: Path, outgoing: Outgoing) -> AsyncIterator[House]:
     def learn() -> None:
         made.learnt += 1
 
+    async def try_flow(plan: Plan, trying: Trying) -> Tried:
+        return await try_out(
+            plan,
+            trying,
+            senses=_Senses(),
+            bot=_no_bot,
+            teams=Teams(database).all,
+            hands=Hands(
+                outgoing, visitors, secrets=_no_secrets, agents_online=_nobody, renamed=rename,
+                clock=clock,
+            ),
+            attachments=Attachments(Files(database), blobs),
+            clock=clock,
+        )  # fmt: skip
+
     services = Services(
         users=Users(database),
         sessions=Sessions(database),
@@ -136,6 +185,8 @@ async def house(tmp_path: Path, outgoing: Outgoing) -> AsyncIterator[House]:
         build_bot=lambda row, secrets: make(row.kind, row.settings, secrets, outgoing, row.id),
         bot_records=BotRecords(database),
         flows=Flows(database),
+        flow_secrets=FlowSecrets(database),
+        try_flow=try_flow,
         blobs=blobs,
         conversation_numbers=IdRange(Ids(database), "conversation"),
         passwords=passwords,
@@ -154,6 +205,7 @@ async def house(tmp_path: Path, outgoing: Outgoing) -> AsyncIterator[House]:
         file_bytes=100_000,
         on_signed_out=lambda _user, sessions: made.signed_out.extend(sessions),
         on_bots_changed=release,
+        on_flows_changed=release,
         on_knowledge_changed=learn,
     )
     client = _client(create_app(services))

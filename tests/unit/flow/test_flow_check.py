@@ -6,8 +6,8 @@ import msgspec
 import pytest
 
 from qingniao.flow import samples
-from qingniao.flow.check import check
-from qingniao.flow.graph import MAX_FLOW_BYTES, Edge, Flow, Node, convert, decode
+from qingniao.flow.check import MAX_PROBLEMS, Known, check, errors
+from qingniao.flow.graph import MAX_FLOW_BYTES, MAX_NODES, Edge, Flow, Node, convert, decode
 from qingniao.flow.plan import FlowUnreadable, prepare
 
 SORRY = {"zh-CN": "抱歉"}
@@ -56,7 +56,13 @@ def test_samples_have_no_problems(name: str) -> None:
         (flow({**SMALL, "odd": "teleport"}, *LINES), ("unreadable", "odd")),
         (flow({**SMALL, "odd": ("say", {"text": 3})}, *LINES), ("unreadable", "odd")),
         (flow({**SMALL, "odd": ("say", {**SAY, "colour": "red"})}, *LINES), ("unreadable", "odd")),
-        (flow({**SMALL, "odd": ("say", {"text": {}})}, *LINES), ("settings", "odd")),
+        (flow({**SMALL, "odd": ("say", {"text": {}})}, *LINES), ("text_missing", "odd")),
+        (flow({**SMALL, "a/b": "say"}, *LINES), ("no_id", "a/b")),
+        (flow({**SMALL, "ask": ("ask", {"text": SORRY, "into": "x"})}, *LINES, "hi.failed > ask"),
+         ("unconnected", "ask")),
+        (flow({**SMALL, "bot": "answer"}, *LINES, "hi.failed > bot"), ("no_fallback", "bot")),
+        (flow({**SMALL, "odd": ("say", {"text": {"zh-CN": "{{1+1}}"}})}, *LINES),
+         ("template", "odd")),
         (flow(SMALL, *LINES, "hi.next > nowhere"), ("dangling", "hi")),
         (flow(SMALL, *LINES, "nowhere.next > hi"), ("dangling", "hi")),
         (flow(SMALL, *LINES, "hi.later > end"), ("no_port", "hi")),
@@ -67,11 +73,16 @@ def test_samples_have_no_problems(name: str) -> None:
         (flow({"start": "start", "end": "end"}, "start.asked > end"), ("silent_end", "end")),
         (flow({**SMALL, "ho": "say"}, "start.asked > hi", "hi.next > ho", "ho.next > hi"),
          ("circle", "hi")),
+        (flow({**SMALL, "w": ("wait", {"for_s": 9})}, "start.asked > hi", "hi.next > w",
+              "w.elapsed > hi"), ("circle", "w")),
+        (flow({"start": "start", "w": ("wait", {"for_s": 9}), "end": "end"}, "start.asked > w",
+              "w.elapsed > end"), ("silent_end", "end")),
     ],
 )  # fmt: skip
 def test_fault_is_told_at_its_node(drawing: Flow, problem: tuple[str, str]) -> None:
     assert problem in problems(drawing)
     assert all(found.text.endswith(".") for found in check(drawing))
+    assert all(found.mend.endswith(".") for found in check(drawing))
 
 
 def test_two_nodes_with_one_id() -> None:
@@ -81,8 +92,96 @@ def test_two_nodes_with_one_id() -> None:
 
 
 def test_too_many_nodes() -> None:
-    many = {f"n{i}": "say" for i in range(101)}
+    many = {f"n{i}": "say" for i in range(501)}
     assert ("too_large", "") in problems(flow({"start": "start", **many}))
+
+
+def test_five_thousand_nodes_are_answered_with_a_sentence() -> None:
+    nodes = {"start": "start", **{f"n{i}": "say" for i in range(5_000)}}
+    lines = (f"n{i}.next > n{i + 1}" for i in range(4_999))
+    found = check(flow(nodes, "start.asked > n0", *lines))  # type: ignore[arg-type]
+    assert [problem.code for problem in found] == ["too_large", "too_many_lines"]
+    assert "5001" in found[0].text
+
+
+def test_a_chain_of_all_nodes_is_looked_into_and_is_too_long_for_a_turn() -> None:
+    nodes = {"start": "start", **{f"n{i}": "say" for i in range(MAX_NODES - 2)}, "end": "end"}
+    lines = [f"n{i}.next > n{i + 1}" for i in range(MAX_NODES - 3)]
+    last = f"n{MAX_NODES - 3}.next > end"
+    drawing = flow(nodes, "start.asked > n0", *lines, last)  # type: ignore[arg-type]
+    assert problems(drawing) == {("too_long", "start")}
+
+
+def test_as_many_circles_as_there_can_be_are_all_found() -> None:
+    nodes = {"start": "start", **{f"n{i}": "say" for i in range(MAX_NODES - 1)}}
+    lines = [f"n{i}.next > n{i ^ 1}" for i in range(MAX_NODES - 2)]
+    found = check(flow(nodes, "start.asked > n0", *lines))  # type: ignore[arg-type]
+    assert len(found) == MAX_PROBLEMS
+
+
+CALLEE = flow({"start": "start", "hi": "say", "end": "end"}, "start.asked > hi", "hi.next > end")
+
+
+def named(drawing: Flow, name: str) -> Flow:
+    return msgspec.structs.replace(drawing, id=name)
+
+
+def calling(name: str) -> Flow:
+    nodes: dict[str, Any] = {"start": "start", "call": ("subflow", {"flow": name}), "end": "end"}
+    return flow(nodes, "start.asked > call", "call.done > end")
+
+
+def test_a_flow_that_is_called_counts_as_what_it_says() -> None:
+    known = Known(flows={"greet": named(CALLEE, "greet")})
+    assert check(calling("greet"), known) == []
+    quiet = flow({"start": "start", "end": "end"}, "start.asked > end")
+    known = Known(flows={"greet": named(quiet, "greet")})
+    assert [(p.code, p.node) for p in check(calling("greet"), known)] == [("silent_end", "end")]
+
+
+def test_flows_that_call_each_other_are_refused() -> None:
+    known = Known(flows={"greet": named(calling("f"), "greet")})
+    found = check(calling("greet"), known)
+    assert ("callee", "call") in {(p.code, p.node) for p in found}
+    assert "calls itself" in next(p.text for p in found if p.code == "callee")
+
+
+def test_what_does_not_exist_elsewhere_is_told_at_the_node_that_uses_it() -> None:
+    fetch = {
+        "url": "https://a.example/{{text}}",
+        "headers": {"X-Key": "{{secret.key}}"},
+        "deadline_s": 1,
+    }
+    drawing = flow(
+        {
+            "start": "start",
+            "bot": ("answer", {"bot": "gone"}),
+            "call": ("subflow", {"flow": "gone"}),
+            "get": ("http", fetch),
+            "help": ("handoff", {"why": "unsure", "text": SORRY}),
+        },
+        "start.asked > bot", "bot.answered > help", "bot.unsure > call", "bot.failed > help",
+        "call.done > get", "get.done > help", "get.failed > help",
+    )  # fmt: skip
+    known = Known(bots={"local"}, secrets=())
+    assert {(p.code, p.node) for p in check(drawing, known)} == {
+        ("unknown_bot", "bot"),
+        ("unknown_flow", "call"),
+        ("unknown_secret", "get"),
+    }
+    codes = {p.code for p in check(drawing)}
+    assert codes == {"unknown_flow"}, "what nobody knows is not held against a drawing"
+
+
+def test_a_name_that_nothing_sets_is_a_warning() -> None:
+    drawing = flow(
+        {"start": "start", "hi": ("say", {"text": {"zh-CN": "您好 {{order}}，{{visitor.name}}"}})},
+        "start.asked > hi", "hi.next > hi",
+    )  # fmt: skip
+    drawing = msgspec.structs.replace(drawing, edges=drawing.edges[:1])
+    found = [p for p in check(drawing) if p.code == "unknown_name"]
+    assert [(p.args, p.level) for p in found] == [({"name": "order"}, "warning")]
+    assert errors(found) == []
 
 
 def test_a_flow_needs_words_for_its_own_failure() -> None:
@@ -133,8 +232,8 @@ def test_a_flow_survives_being_written_and_read() -> None:
 def test_team_that_is_gone_is_found() -> None:
     settings = {"why": "asked", "text": SORRY, "team": 3}
     drawing = flow({"start": "start", "person": ("handoff", settings)}, "start.asked > person")
-    assert check(drawing, teams={3}) == check(drawing) == []
-    (problem,) = check(drawing, teams={4})
+    assert check(drawing, Known(teams={3})) == check(drawing) == []
+    (problem,) = check(drawing, Known(teams={4}))
     assert (problem.code, problem.node) == ("unknown_team", "person")
     assert problem.text.endswith(".")
 

@@ -12,7 +12,7 @@ from gateway_house import until
 from qingniao.bus.memory import MemoryFanout, MemoryWorkQueue
 from qingniao.flow.samples import AFTER_SALES
 from qingniao.flow.samples import read as read_sample_flow
-from qingniao.runtime import answering as module
+from qingniao.runtime import flows as module
 from qingniao.runtime.answering import Answering
 from qingniao.runtime.signed_in import SignedIn
 from qingniao.storage.database import Database
@@ -46,7 +46,7 @@ class Here:
 
     @property
     def version(self) -> int:
-        return self.answering._version
+        return self.answering.flows().flow.version
 
 
 @pytest.fixture
@@ -63,15 +63,15 @@ async def here(tmp_path: Path) -> AsyncIterator[Here]:
 
 
 async def test_a_flow_is_used_as_soon_as_it_is_said_to_be_released(here: Here) -> None:
-    before = here.answering._current_plan()
+    before = here.answering.flows()
     await here.publish("second")
     here.released.set()
     await until(lambda: here.version == 2)
-    assert here.answering._current_plan() is not before
+    assert here.answering.flows() is not before
 
 
 async def test_what_nobody_said_is_found_out(here: Here, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "_LOOK_S", 0.01)
+    monkeypatch.setattr(module, "LOOK_S", 0.01)
     here.released.set()  # the look under way has the long interval
     await here.publish("second")
     await until(lambda: here.version == 2)
@@ -80,14 +80,14 @@ async def test_what_nobody_said_is_found_out(here: Here, monkeypatch: pytest.Mon
 
 
 async def test_a_flow_that_cannot_be_read_leaves_the_one_in_use(here: Here) -> None:
-    before = here.answering._current_plan()
+    before = here.answering.flows()
     await here.publish_nonsense()
     here.released.set()
     await until(lambda: not here.released.is_set())
     await here.publish("third")
     here.released.set()
     await until(lambda: here.version == 3)
-    assert before is not here.answering._current_plan()
+    assert before is not here.answering.flows()
     assert here.keeping is not None and not here.keeping.done()
 
 

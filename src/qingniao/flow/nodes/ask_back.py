@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from qingniao.flow.effects import Say
 from qingniao.flow.events import Event
-from qingniao.flow.graph import Texts, pick
+from qingniao.flow.graph import Texts
 from qingniao.flow.nodes.base import Act, Kind, Port, Scene, Value, text_faults
 
 __all__ = ["AskBack", "AskBackSettings"]
@@ -19,6 +19,9 @@ __all__ = ["AskBack", "AskBackSettings"]
 MAX_OPTIONS = 3
 OFFERED: Final = "offered"
 """The variable that holds what was offered, so that a reply "2" can be understood."""
+
+MAX_OFFERED_CHARS: Final = 120
+"""Of each question offered, what is remembered: the state of a conversation is small."""
 
 NUMERALS: Final = {"1": 0, "2": 1, "3": 2, "一": 0, "二": 1, "三": 2}
 
@@ -63,7 +66,7 @@ class AskBack(Kind[AskBackSettings]):
             return Act(port="given_up", counters={"unsure": unsure}, note=note)
         offered = scene.options()[: settings.most]
         say = Say(
-            text=pick(settings.text if offered else settings.text_alone, scene.locale),
+            text=scene.say(settings.text if offered else settings.text_alone),
             options=offered,
         )
         note["options"] = list(offered)
@@ -71,7 +74,7 @@ class AskBack(Kind[AskBackSettings]):
             effects=(say,),
             awaits="said",
             counters={"unsure": unsure},
-            variables={OFFERED: list(offered)},
+            variables={OFFERED: [text[:MAX_OFFERED_CHARS] for text in offered]},
             note=note,
         )
 

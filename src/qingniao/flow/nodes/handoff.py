@@ -13,7 +13,7 @@ from qingniao.chat.lifecycle import Why
 from qingniao.flow.effects import ChooseTeam, Say
 from qingniao.flow.effects import Handoff as HandoffEffect
 from qingniao.flow.events import BotFailed, Event, TeamChosen
-from qingniao.flow.graph import Texts, pick
+from qingniao.flow.graph import Texts
 from qingniao.flow.nodes.base import CALLED, TEAM, Act, Kind, Port, Scene, Value, text_faults
 
 __all__ = ["Handoff", "HandoffSettings"]
@@ -69,7 +69,7 @@ class Handoff(Kind[HandoffSettings]):
 
 
 def _over(settings: HandoffSettings, scene: Scene, team: int, note: Mapping[str, Value]) -> Act:
-    say = Say(text=pick(settings.text, scene.locale))
+    say = Say(text=scene.say(settings.text))
     reason = scene.facts.get(CALLED)
     # Several ways may lead here; that a bot asked for it is not what the drawing says.
     why = Why(settings.why) if reason is None else Why.BOT_CALLED

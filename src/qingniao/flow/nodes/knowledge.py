@@ -10,6 +10,7 @@ from msgspec import Struct
 from qingniao.flow.effects import Search
 from qingniao.flow.events import Event, Found
 from qingniao.flow.nodes.base import Act, Kind, Port, Scene
+from qingniao.flow.nodes.looking import look_faults
 
 __all__ = ["Knowledge", "KnowledgeSettings"]
 
@@ -18,11 +19,13 @@ MAX_LIMIT = 10
 
 class KnowledgeSettings(Struct, frozen=True, forbid_unknown_fields=True):
     """`sure_at`: the least confidence at which an entry counts as the answer; `near_at`: at which
-    its question is worth offering. `limit`: how many entries to look at."""
+    its question is worth offering. `limit`: how many entries to look at. `timeout_s`: how long the
+    look may take, in seconds; 0: as long as the house lets it."""
 
     sure_at: float = 0.5
     near_at: float = 0.2
     limit: int = 4
+    timeout_s: float = 0.0
 
 
 class Knowledge(Kind[KnowledgeSettings]):
@@ -39,9 +42,11 @@ class Knowledge(Kind[KnowledgeSettings]):
             yield "The thresholds must be between 0 and 1, the one for offering below the other."
         if not 1 <= settings.limit <= MAX_LIMIT:
             yield f"Between 1 and {MAX_LIMIT} entries can be looked at."
+        yield from look_faults(settings.timeout_s)
 
     def enter(self, settings: KnowledgeSettings, scene: Scene) -> Act:
-        return Act(effects=(Search(text=scene.text, limit=settings.limit),), awaits="found")
+        search = Search(text=scene.text, limit=settings.limit, within_s=settings.timeout_s)
+        return Act(effects=(search,), awaits="found")
 
     def resume(self, settings: KnowledgeSettings, scene: Scene, event: Event) -> Act:
         if not isinstance(event, Found):

@@ -11,14 +11,16 @@ from qingniao.chat.ports import Role
 from qingniao.knowledge.entries import Entry
 from qingniao.metrics import Reading
 from qingniao.runtime.answering import Answering
+from qingniao.runtime.flow_hands import make_hands
 from qingniao.runtime.foundation import Foundation
 from qingniao.runtime.learning import make_learning
 from qingniao.runtime.rooms.sweeping import own_sweeper
 from qingniao.storage.files import Files
-from qingniao.storage.flows import Flows
+from qingniao.storage.timers import FlowTimers
 from qingniao.training import Built
 from qingniao.workers.attachments import Attachments
 from qingniao.workers.senses import Mind
+from qingniao.workers.waking import Waker
 
 __all__ = ["AIRoom"]
 
@@ -32,7 +34,7 @@ class AIRoom:
     def __init__(self, base: Foundation) -> None:
         engines, bus = base.engines, base.engines.bus
         self._fanout = bus.fanout
-        self._flows = Flows(engines.database)
+        self._flows = base.flows
         self._knowledge = base.knowledge
         self._flow_released = asyncio.Event()
         self._mind = Mind()
@@ -44,7 +46,9 @@ class AIRoom:
         self._learning = make_learning(
             base.config, engines.database, engines.blobs, self._entries, self._learnt
         )
+        base.senses, base.find_bot = self._mind, self._find_bot
         self._sweeper = own_sweeper(engines, Role.AI)
+        self._waker = Waker(FlowTimers(engines.database), engines.log, bus.queue, engines.clock)
         self._answering = Answering(
             engines.log, base.pipeline, bus.fanout, bus.queue, visitors=base.visitors,
             senses=self._mind, bot=self._find_bot, parallel=base.config.ai.parallel,
@@ -52,6 +56,7 @@ class AIRoom:
             attachments=Attachments(
                 Files(engines.database), engines.blobs, public_url=base.config.public_url
             ),
+            hands=make_hands(base), timers=self._waker, clock=engines.clock,
         )  # fmt: skip
 
     async def open(self) -> None:
@@ -68,6 +73,7 @@ class AIRoom:
             self._answering.dispatcher.run(),
             self._answering.ratings.run(),
             self._answering.keep_flow(self._flows, self._flow_released),
+            self._waker.run(),
             self._learning.run(),
             self._shelf.run(),
             self._base.bot_watch.run(),
@@ -77,6 +83,7 @@ class AIRoom:
     def readings(self) -> Iterable[Reading]:
         """See `Room`."""
         yield from self._answering.dispatcher.readings()
+        yield from self._waker.readings()
         yield from self._answering.ratings.readings()
         yield from self._shelf.figures.readings()
 

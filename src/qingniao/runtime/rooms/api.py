@@ -11,9 +11,9 @@ from qingniao.bus.base import RateLimits
 from qingniao.runtime.changes import Changes
 from qingniao.runtime.foundation import Foundation
 from qingniao.runtime.furnishing import furnish
+from qingniao.runtime.trying import make_trial
 from qingniao.storage.files import Files
 from qingniao.storage.first_run import FirstRun
-from qingniao.storage.flows import Flows
 from qingniao.storage.ids import IdRange, Ids
 from qingniao.storage.site import SiteSettings
 
@@ -56,7 +56,9 @@ class ApiRoom:
             sealer=base.sealer,
             build_bot=base.shelf.construct,
             bot_records=base.bot_records,
-            flows=Flows(engines.database),
+            flows=base.flows,
+            flow_secrets=base.flow_secrets,
+            try_flow=make_trial(base),
             default_bot=config.ai.bot,
             local_bot=lambda: base.local_bot,
             blobs=engines.blobs,
@@ -80,6 +82,7 @@ class ApiRoom:
             on_signed_out=changes.signed_out,
             on_user_changed=changes.user_changed,
             on_bots_changed=changes.bots_changed,
+            on_flows_changed=changes.flows_changed,
             on_knowledge_changed=changes.knowledge_changed,
         )
 

@@ -8,6 +8,6 @@ from typing import Final
 
 __all__ = ["HEAD", "KNOWN"]
 
-KNOWN: Final = ("0001", "0002", "0003", "0004")
+KNOWN: Final = ("0001", "0002", "0003", "0004", "0005")
 """Every revision, oldest first."""
 HEAD: Final = KNOWN[-1]
