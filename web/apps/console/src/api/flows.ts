@@ -191,7 +191,11 @@ export async function removeFlow(flow: string): Promise<void> {
   await request<void>('DELETE', at(flow));
 }
 
-export async function tryFlow(flow: string, turn: FlowTry, signal: AbortSignal): Promise<FlowTried> {
+export async function tryFlow(
+  flow: string,
+  turn: FlowTry,
+  signal: AbortSignal,
+): Promise<FlowTried> {
   return request('POST', at(flow, '/try'), {
     body: turn,
     signal,

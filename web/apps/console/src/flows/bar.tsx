@@ -48,7 +48,7 @@ export function Bar(props: BarProps) {
   ];
   return (
     <header className="flow-bar">
-      <a className="flow-bar-back" aria-label={t('heading')} {...linkTo(FLOWS)}>
+      <a className="flow-bar-back" {...linkTo(FLOWS)}>
         <Icon name="back" size={16} />
         <span>{t('heading')}</span>
       </a>
@@ -56,7 +56,10 @@ export function Bar(props: BarProps) {
       <input
         className="flow-name"
         value={name}
-        size={Math.max(4, [...name].reduce((sum, sign) => sum + (sign > '\u2000' ? 2 : 1), 0))}
+        size={Math.max(
+          4,
+          [...name].reduce((sum, sign) => sum + (sign > '\u2000' ? 2 : 1), 0),
+        )}
         maxLength={128}
         readOnly={isPhone}
         aria-label={t('bar.rename')}
@@ -89,7 +92,12 @@ export function Bar(props: BarProps) {
         </span>
       )}
       <Dropdown menu={{ items }} trigger={['click']} placement="bottomRight">
-        <button type="button" className="flow-icon-button" aria-label={t('bar.more')} title={t('bar.more')}>
+        <button
+          type="button"
+          className="flow-icon-button"
+          aria-label={t('bar.more')}
+          title={t('bar.more')}
+        >
           <span aria-hidden="true">⋯</span>
         </button>
       </Dropdown>
@@ -99,7 +107,8 @@ export function Bar(props: BarProps) {
 
 function whyNot({ saving }: BarProps, errors: number) {
   if (errors > 0) return 'bar.publish_errors' as const;
-  if (saving.phase === 'failed' || saving.phase === 'conflict') return 'bar.publish_unsaved' as const;
+  if (saving.phase === 'failed' || saving.phase === 'conflict')
+    return 'bar.publish_unsaved' as const;
   if (saving.draft === 0 && saving.phase === 'saved') return 'bar.publish_nothing' as const;
   return undefined;
 }
@@ -130,7 +139,9 @@ function SaveState({ saving, hasLive }: { saving: Saving; hasLive: boolean }) {
             .join(' · ');
   return (
     <span
-      className={isBad ? 'flow-save flow-chip flow-chip-bad' : 'flow-save flow-chip flow-chip-draft'}
+      className={
+        isBad ? 'flow-save flow-chip flow-chip-bad' : 'flow-save flow-chip flow-chip-draft'
+      }
       role="status"
     >
       {words}
@@ -145,7 +156,11 @@ function Checked({ problems, onPanel }: Pick<BarProps, 'problems' | 'onPanel'>) 
   const hints = problems.length - errors;
   if (problems.length === 0)
     return (
-      <button type="button" className="flow-chip flow-chip-live" onClick={() => onPanel('findings')}>
+      <button
+        type="button"
+        className="flow-chip flow-chip-live"
+        onClick={() => onPanel('findings')}
+      >
         <Icon name="check" size={13} />
         {t('findings.chip_ok')}
       </button>

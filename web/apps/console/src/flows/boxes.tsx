@@ -19,7 +19,9 @@ export type { BoxProps };
 const bad = (isBad: boolean) => (isBad ? { status: 'error' as const } : {});
 const described = (by: string | undefined) => (by === undefined ? {} : { 'aria-describedby': by });
 
-export function NumberBox(props: BoxProps<number | null> & { isWhole: boolean; unit?: string; mayBeNull: boolean }) {
+export function NumberBox(
+  props: BoxProps<number | null> & { isWhole: boolean; unit?: string; mayBeNull: boolean },
+) {
   const { id, value, isBad, describedBy, isOff, isWhole, unit, mayBeNull, onChange } = props;
   const [typed, setTyped] = useState<string>();
   const text = typed ?? (value === null ? '' : String(value));
@@ -40,7 +42,9 @@ export function NumberBox(props: BoxProps<number | null> & { isWhole: boolean; u
       autoComplete="off"
       disabled={isOff}
       value={text}
-      {...bad(isBad || (typed !== undefined && typed.trim() !== '' && !Number.isFinite(Number(typed))))}
+      {...bad(
+        isBad || (typed !== undefined && typed.trim() !== '' && !Number.isFinite(Number(typed))),
+      )}
       {...described(describedBy)}
       {...(unit === undefined ? {} : { suffix: <span className="flow-unit">{unit}</span> })}
       aria-invalid={isBad}
@@ -146,7 +150,12 @@ export function ChoiceBox(props: BoxProps<string> & { options: readonly Option[]
 
 const DAYS = [1, 2, 3, 4, 5, 6, 7] as const;
 
-export function DaysBox({ value, isOff, onChange, label }: Omit<BoxProps<readonly number[]>, 'id'> & { label: string }) {
+export function DaysBox({
+  value,
+  isOff,
+  onChange,
+  label,
+}: Omit<BoxProps<readonly number[]>, 'id'> & { label: string }) {
   return (
     <fieldset className="flow-days" aria-label={label}>
       {DAYS.map((day) => (

@@ -66,6 +66,8 @@ export function Canvas(props: CanvasProps) {
   );
   const [nodes, setNodes] = useState(() => nodesOf([], graph, around));
   const [edges, setEdges] = useState(() => lines([]));
+  // On an empty canvas the first node stays where it is put.
+  const [wasDrawn] = useState(graph.nodes.length > 0);
   const latest = useRef(graph);
   latest.current = graph;
 
@@ -138,7 +140,9 @@ export function Canvas(props: CanvasProps) {
         if (target != null) onEdit((now) => connect(now, { source: fromNode.id, port, target }));
       }}
       onReconnect={(old, connection) =>
-        onEdit((now) => connect(disconnect(now, old.source, old.sourceHandle ?? ''), link(connection)))
+        onEdit((now) =>
+          connect(disconnect(now, old.source, old.sourceHandle ?? ''), link(connection)),
+        )
       }
       isValidConnection={(connection) => mayConnect(latest.current, link(connection))}
       onBeforeDelete={({ nodes: gone, edges: cut }) => {
@@ -148,7 +152,10 @@ export function Canvas(props: CanvasProps) {
             removeNodes(
               cut
                 .filter(({ source, target }) => !ids.has(source) && !ids.has(target))
-                .reduce((held, edge) => disconnect(held, edge.source, edge.sourceHandle ?? ''), now),
+                .reduce(
+                  (held, edge) => disconnect(held, edge.source, edge.sourceHandle ?? ''),
+                  now,
+                ),
               ids,
             ),
           );
@@ -170,7 +177,7 @@ export function Canvas(props: CanvasProps) {
       maxZoom={1.8}
       snapToGrid
       snapGrid={GRID}
-      fitView
+      fitView={wasDrawn}
       fitViewOptions={FIT}
       proOptions={PRO}
     >

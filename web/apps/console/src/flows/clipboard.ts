@@ -37,7 +37,8 @@ export function useHands(hands: Hands, isOff: boolean): void {
     };
     const paste = (event: ClipboardEvent) => {
       if (isElsewhere(event.target)) return;
-      if (now.current.paste(event.clipboardData?.getData('text/plain') ?? '')) event.preventDefault();
+      if (now.current.paste(event.clipboardData?.getData('text/plain') ?? ''))
+        event.preventDefault();
     };
     const press = (event: KeyboardEvent) => {
       if (isElsewhere(event.target) || event.altKey) return;

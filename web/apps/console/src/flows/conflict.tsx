@@ -4,7 +4,7 @@ import { useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import type { Graph } from '../api/flows.ts';
 import { Icon } from '../parts/icon.tsx';
-import { useDrawing } from './queries.ts';
+import { useTheirs } from './queries.ts';
 import { Changes } from './versions.tsx';
 
 interface ConflictProps {
@@ -17,7 +17,7 @@ interface ConflictProps {
 export function Conflict({ flow, graph, onTheirs, onMine }: ConflictProps) {
   const { t } = useTranslation('flows');
   const [isOpen, setOpen] = useState(false);
-  const theirs = useDrawing(flow, 0, isOpen);
+  const theirs = useTheirs(flow, isOpen);
   const keep = () => {
     const link = document.createElement('a');
     link.href = URL.createObjectURL(new Blob([JSON.stringify(graph, null, 2)]));

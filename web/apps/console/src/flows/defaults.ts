@@ -61,7 +61,8 @@ export function idFrom(name: string, taken: ReadonlySet<string>): string {
     .slice(0, 48);
   const stem = plain === '' ? 'flow' : plain;
   if (!taken.has(stem)) return stem;
-  for (let number = 2; ; number += 1) if (!taken.has(`${stem}-${number}`)) return `${stem}-${number}`;
+  for (let number = 2; ; number += 1)
+    if (!taken.has(`${stem}-${number}`)) return `${stem}-${number}`;
 }
 
 export const FLOW_ID = /^[a-z0-9][a-z0-9_-]{0,63}$/;

@@ -48,11 +48,7 @@ function within(before: FlowNode, after: FlowNode): readonly Change[] {
 }
 
 /** Only of nodes that stay: the lines of the others went or came with them. */
-function lines(
-  before: Graph,
-  after: Graph,
-  are: ReadonlyMap<string, FlowNode>,
-): readonly Change[] {
+function lines(before: Graph, after: Graph, are: ReadonlyMap<string, FlowNode>): readonly Change[] {
   const [led, leads] = [targets(before.edges), targets(after.edges)];
   const known = new Set(before.nodes.map(({ id }) => id));
   const found: Change[] = [];

@@ -3,12 +3,13 @@
  * on the server `saving.ts`'s.
  */
 import { ReactFlowProvider } from '@xyflow/react';
-import { useMemo } from 'react';
+import { type Dispatch, type SetStateAction, useMemo, useState } from 'react';
 import type { FlowDrawing, FlowInfo, FlowKinds } from '../api/flows.ts';
 import { Fault } from '../parts/fault.tsx';
 import { useIsPhone } from '../shell/width.ts';
 import { DeskProvider } from './context.ts';
 import { isUnplaced } from './layout.ts';
+import type { Panel } from './panel.tsx';
 import { placed } from './place.ts';
 import { kindsOf } from './ports.ts';
 import { useDrawing, useFlows, useKinds, useNames } from './queries.ts';
@@ -22,6 +23,8 @@ export function Editor({ flow }: { flow: string }) {
   const kinds = useKinds();
   const flows = useFlows();
   const drawing = useDrawing(flow, 0);
+  const isPhone = useIsPhone();
+  const [panel, setPanel] = useState<Panel | null>(isPhone ? null : 'node');
   const error = drawing.error ?? kinds.error ?? flows.error;
   const info = flows.data?.find(({ id }) => id === flow);
   if (error !== null && (drawing.data === undefined || kinds.data === undefined)) {
@@ -56,6 +59,8 @@ export function Editor({ flow }: { flow: string }) {
       drawing={drawing.data}
       info={info}
       told={kinds.data}
+      panel={panel}
+      setPanel={setPanel}
       onAgain={again}
     />
   );
@@ -65,10 +70,12 @@ interface OpenedProps {
   readonly drawing: FlowDrawing;
   readonly info: FlowInfo;
   readonly told: FlowKinds;
+  readonly panel: Panel | null;
+  readonly setPanel: Dispatch<SetStateAction<Panel | null>>;
   readonly onAgain: () => Promise<void>;
 }
 
-function Opened({ drawing, info, told, onAgain }: OpenedProps) {
+function Opened({ drawing, told, ...rest }: OpenedProps) {
   const isPhone = useIsPhone();
   const names = useNames();
   const kinds = useMemo(() => kindsOf(told.kinds), [told]);
@@ -84,7 +91,7 @@ function Opened({ drawing, info, told, onAgain }: OpenedProps) {
   return (
     <DeskProvider value={desk}>
       <ReactFlowProvider>
-        <Table drawing={drawing} start={start} info={info} most={told.most_nodes} onAgain={onAgain} />
+        <Table drawing={drawing} start={start} most={told.most_nodes} {...rest} />
       </ReactFlowProvider>
     </DeskProvider>
   );

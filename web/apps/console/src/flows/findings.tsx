@@ -40,11 +40,7 @@ export function Findings({ graph, problems, onShow }: FindingsProps) {
         const isBad = isError(problem);
         return (
           <li key={`${problem.node}${problem.code}${problem.text}`}>
-            <button
-              type="button"
-              className="flow-finding"
-              onClick={() => onShow(node?.id ?? '')}
-            >
+            <button type="button" className="flow-finding" onClick={() => onShow(node?.id ?? '')}>
               {node === undefined ? (
                 <span className="flow-sign flow-sign-grey flow-finding-sign">
                   <Icon name="alert" size={15} />

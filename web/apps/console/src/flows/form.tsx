@@ -15,7 +15,7 @@ import {
 } from './boxes.tsx';
 import { useDesk } from './context.ts';
 import { itemsOf } from './ports.ts';
-import { type Field, newItem, valueOf, withValue } from './schema.ts';
+import { type Field, newItem, settingOf, withValue } from './schema.ts';
 import { sorted } from './shown.ts';
 import { choiceName, fieldHelp, fieldName, textsIn } from './words.ts';
 
@@ -32,14 +32,16 @@ interface FormProps {
 
 export function Form({ within, kind, fields, settings, faults, onChange }: FormProps) {
   const { t } = useTranslation('flows');
-  const defaults = Object.fromEntries(fields.map((field) => [field.name, valueOf(settings, field)]));
+  const defaults = Object.fromEntries(
+    fields.map((field) => [field.name, settingOf(settings, field)]),
+  );
   const { usual, seldom } = sorted(within, fields, defaults);
   const row = (field: Field) => (
     <Row
       key={field.name}
       field={field}
       kind={kind}
-      value={valueOf(settings, field)}
+      value={settingOf(settings, field)}
       fault={faults?.get(field.name)}
       onChange={(value) => onChange(withValue(settings, field, value), field.name)}
     />
@@ -67,7 +69,15 @@ interface RowProps {
 }
 
 /** Controls that are several: they are named as a group. */
-const GROUPED: ReadonlySet<string> = new Set(['texts', 'options', 'map', 'numbers', 'labels', 'list', 'days']);
+const GROUPED: ReadonlySet<string> = new Set([
+  'texts',
+  'options',
+  'map',
+  'numbers',
+  'labels',
+  'list',
+  'days',
+]);
 
 function Row({ field, kind, value, fault, onChange }: RowProps) {
   const id = `flow-${useId()}`;
@@ -134,24 +144,40 @@ function Control({ field, kind, label, value, onChange, ...rest }: ControlProps)
   const box = { ...rest, isOff: isReadOnly };
   switch (field.control) {
     case 'texts':
-      return <TextsBox {...box} value={textsIn(value)} label={label} isShort={SHORT.has(field.name)} onChange={onChange} />;
+      return (
+        <TextsBox
+          {...box}
+          value={textsIn(value)}
+          label={label}
+          isShort={SHORT.has(field.name)}
+          onChange={onChange}
+        />
+      );
     case 'options':
       return <OptionsBox {...box} value={value} onChange={onChange} />;
     case 'labels':
       return <LabelsBox {...box} value={itemsOf(value).map(textsIn)} onChange={onChange} />;
     case 'list':
-      return <ListBox field={field} kind={kind} value={itemsOf(value)} isOff={isReadOnly} onChange={onChange} />;
+      return (
+        <ListBox
+          field={field}
+          kind={kind}
+          value={itemsOf(value)}
+          isOff={isReadOnly}
+          onChange={onChange}
+        />
+      );
     case 'map':
       return <MapBox {...box} value={textsIn(value)} onChange={onChange} />;
     case 'numbers':
       return (
         <MapBox
           {...box}
-          value={Object.fromEntries(Object.entries(value as object).map(([k, v]) => [k, String(v)]))}
+          value={Object.fromEntries(
+            Object.entries(value as object).map(([k, v]) => [k, String(v)]),
+          )}
           onChange={(pairs) =>
-            onChange(
-              Object.fromEntries(Object.entries(pairs).map(([k, v]) => [k, Number(v) || 0])),
-            )
+            onChange(Object.fromEntries(Object.entries(pairs).map(([k, v]) => [k, Number(v) || 0])))
           }
         />
       );
@@ -169,7 +195,15 @@ function Control({ field, kind, label, value, onChange, ...rest }: ControlProps)
         />
       );
     case 'switch':
-      return <Switch id={box.id} aria-label={label} checked={value === true} disabled={isReadOnly} onChange={onChange} />;
+      return (
+        <Switch
+          id={box.id}
+          aria-label={label}
+          checked={value === true}
+          disabled={isReadOnly}
+          onChange={onChange}
+        />
+      );
     case 'words':
       return (
         <WordsBox
@@ -180,7 +214,14 @@ function Control({ field, kind, label, value, onChange, ...rest }: ControlProps)
         />
       );
     case 'days':
-      return <DaysBox {...box} label={label} value={Array.isArray(value) ? value.map(Number) : []} onChange={onChange} />;
+      return (
+        <DaysBox
+          {...box}
+          label={label}
+          value={Array.isArray(value) ? value.map(Number) : []}
+          onChange={onChange}
+        />
+      );
     case 'choice':
       return (
         <ChoiceBox
@@ -201,14 +242,27 @@ function Control({ field, kind, label, value, onChange, ...rest }: ControlProps)
       return <Input.TextArea id={box.id} value={JSON.stringify(value)} readOnly autoSize />;
     default:
       return (
-        <Line {...box} value={String(value ?? '')} isLong={field.name === 'body'} onChange={onChange} />
+        <Line
+          {...box}
+          value={String(value ?? '')}
+          isLong={field.name === 'body'}
+          onChange={onChange}
+        />
       );
   }
 }
 
 const SHORT: ReadonlySet<string> = new Set(['label', 'title']);
 
-function Line({ id, value, isBad, describedBy, isOff, isLong, onChange }: BoxProps<string> & { isLong: boolean }) {
+function Line({
+  id,
+  value,
+  isBad,
+  describedBy,
+  isOff,
+  isLong,
+  onChange,
+}: BoxProps<string> & { isLong: boolean }) {
   const shared = {
     id,
     value,
@@ -279,7 +333,10 @@ export function TextsBox(
 /** By language several labels, one on each line. */
 function OptionsBox({ id, value, isOff, onChange }: BoxProps<unknown>) {
   const { t } = useTranslation('flows');
-  const byLocale = (typeof value === 'object' && value !== null ? value : {}) as Record<string, unknown>;
+  const byLocale = (typeof value === 'object' && value !== null ? value : {}) as Record<
+    string,
+    unknown
+  >;
   return (
     <div className="flow-texts">
       {LOCALES.map(([locale, word]) => {
@@ -320,7 +377,9 @@ function LabelsBox({ id, value, isOff, isBad, onChange }: BoxProps<readonly Text
             describedBy={undefined}
             isOff={isOff}
             isShort
-            onChange={(next) => onChange(value.map((held, number) => (number === at ? next : held)))}
+            onChange={(next) =>
+              onChange(value.map((held, number) => (number === at ? next : held)))
+            }
           />
           <button
             type="button"
@@ -418,7 +477,12 @@ function ListBox({ field, kind, value, isOff, onChange }: ListProps) {
   );
 }
 
-function ElsewhereBox({ what, value, onChange, ...box }: BoxProps<unknown> & { what: 'bot' | 'flow' | 'team' }) {
+function ElsewhereBox({
+  what,
+  value,
+  onChange,
+  ...box
+}: BoxProps<unknown> & { what: 'bot' | 'flow' | 'team' }) {
   const { t } = useTranslation('flows');
   const { names, flow } = useDesk();
   const found: Option[] =
@@ -445,4 +509,3 @@ function ElsewhereBox({ what, value, onChange, ...box }: BoxProps<unknown> & { w
     />
   );
 }
-

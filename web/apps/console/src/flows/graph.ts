@@ -61,7 +61,9 @@ function same(a: FlowEdge, b: FlowEdge): boolean {
 /** Draw a line; another one from the same way out gives way to it. */
 export function connect(graph: Graph, edge: FlowEdge): Graph {
   if (!mayConnect(graph, edge)) return graph;
-  const rest = graph.edges.filter(({ source, port }) => source !== edge.source || port !== edge.port);
+  const rest = graph.edges.filter(
+    ({ source, port }) => source !== edge.source || port !== edge.port,
+  );
   return { ...graph, edges: [...rest, edge] };
 }
 
@@ -114,7 +116,9 @@ export function setSettings(
 export function setTitle(graph: Graph, id: string, title: Texts): Graph {
   return {
     ...graph,
-    nodes: graph.nodes.map((node) => (node.id === id ? { ...node, title: withoutBlanks(title) } : node)),
+    nodes: graph.nodes.map((node) =>
+      node.id === id ? { ...node, title: withoutBlanks(title) } : node,
+    ),
   };
 }
 
@@ -131,7 +135,11 @@ export function partOf(graph: Graph, ids: ReadonlySet<string>): Part {
 }
 
 /** Put a part in, under ids of its own. `at`: where its upper left corner comes to lie. */
-export function paste(graph: Graph, part: Part, at: Place): { graph: Graph; ids: readonly string[] } {
+export function paste(
+  graph: Graph,
+  part: Part,
+  at: Place,
+): { graph: Graph; ids: readonly string[] } {
   const taken = idsOf(graph);
   const hasStart = graph.nodes.some(isStart);
   const coming = part.nodes.filter((node) => !isStart(node) || !hasStart);

@@ -1,12 +1,12 @@
 /** What is selected: its name, its settings, where its ways lead, what is wrong with it. Every change goes out as an edit. */
-import { Button, Input } from 'antd';
+import { Button } from 'antd';
 import { type ReactNode, useId } from 'react';
 import { useTranslation } from 'react-i18next';
 import type { FlowNode, Graph, Problem, Settings } from '../api/flows.ts';
 import { Icon } from '../parts/icon.tsx';
 import { useDesk } from './context.ts';
 import type { Change } from './editing.ts';
-import { TextsBox, Form } from './form.tsx';
+import { Form, TextsBox } from './form.tsx';
 import { connect, disconnect, isStart, setSettings, setTitle, targetOf } from './graph.ts';
 import { waysOf, waysOfNode } from './ports.ts';
 import { fieldOf, isError, portOf, tell } from './problems.ts';
@@ -103,7 +103,10 @@ function OfNode(props: InspectorProps & { node: FlowNode }) {
     else if (portOf(problem) === undefined) rest.push(problem);
   }
   const faults = new Map<string, ReactNode>(
-    [...byField].map(([field, some]) => [field, <Sentences key={field} problems={some} graph={graph} />]),
+    [...byField].map(([field, some]) => [
+      field,
+      <Sentences key={field} problems={some} graph={graph} />,
+    ]),
   );
   const change = (next: Settings, field: string) => {
     const ports = new Set(waysOf(kind, next).map(({ name }) => name));
@@ -185,7 +188,9 @@ function Ways({ node, graph, problems, onEdit }: InspectorProps & { node: FlowNo
   // Two of the same name are told apart by their ids.
   const labelOf = (at: number) => {
     const name = names[at] ?? '';
-    return names.filter((other) => other === name).length > 1 ? `${name} (${targets[at]?.id})` : name;
+    return names.filter((other) => other === name).length > 1
+      ? `${name} (${targets[at]?.id})`
+      : name;
   };
   return (
     <section className="flow-ways-form" aria-labelledby={id}>

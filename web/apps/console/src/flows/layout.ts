@@ -1,5 +1,5 @@
 /** A drawing put in order from left to right. Owns the distances; the ranks are dagre's work. Changes places only. */
-import { Graph as Ranked, layout } from '@dagrejs/dagre';
+import { layout, Graph as Ranked } from '@dagrejs/dagre';
 import type { Graph } from '../api/flows.ts';
 import type { Place } from './graph.ts';
 

@@ -41,7 +41,10 @@ export function FlowList({ flows }: { flows: readonly FlowInfo[] }) {
     mutationFn: async (graph: Graph) => {
       const name = t('list.copy_name', { name: pick(graph.name, i18n.language) || t('heading') });
       const own = (graph as { id?: unknown }).id;
-      const id = idFrom(typeof own === 'string' ? own : 'flow', new Set(flows.map((one) => one.id)));
+      const id = idFrom(
+        typeof own === 'string' ? own : 'flow',
+        new Set(flows.map((one) => one.id)),
+      );
       await saveDraft(id, graph, name, 0);
       return id;
     },
@@ -148,7 +151,15 @@ function Row({ flow, onRemove }: { flow: FlowInfo; onRemove: () => void }) {
           <span className="clip">{flow.id}</span>
         </span>
         <span>
-          <span className={flow.role === 'idle' ? 'chip chip-closed' : flow.role === 'reception' ? 'chip chip-open' : 'chip chip-bot'}>
+          <span
+            className={
+              flow.role === 'idle'
+                ? 'chip chip-closed'
+                : flow.role === 'reception'
+                  ? 'chip chip-open'
+                  : 'chip chip-bot'
+            }
+          >
             {t(`role.${flow.role}`)}
           </span>
           {flow.why !== '' && (
@@ -156,7 +167,9 @@ function Row({ flow, onRemove }: { flow: FlowInfo; onRemove: () => void }) {
           )}
         </span>
         <span className="flows-states">
-          <span className={live === undefined ? 'flow-chip flow-chip-old' : 'flow-chip flow-chip-live'}>
+          <span
+            className={live === undefined ? 'flow-chip flow-chip-old' : 'flow-chip flow-chip-live'}
+          >
             {live === undefined ? t('list.unpublished') : t('list.live', { number: live.version })}
           </span>
           {draft !== undefined && (

@@ -1,6 +1,6 @@
 /** One node on the canvas: sign, title, what it is set to, its ways out as handles, what is to mend, what a try lit up. */
 import { Handle, type Node, type NodeProps, Position, useUpdateNodeInternals } from '@xyflow/react';
-import { memo, useEffect } from 'react';
+import { memo, useEffect, useRef } from 'react';
 import { useTranslation } from 'react-i18next';
 import type { FlowNode, Problem } from '../api/flows.ts';
 import { Icon } from '../parts/icon.tsx';
@@ -35,8 +35,13 @@ export const Step = memo(function Step({ id, data, selected }: NodeProps<StepNod
   const renew = useUpdateNodeInternals();
   const ways = shownWays(waysOfNode(kinds, node), (port) => drawn.has(port), selected === true);
   const shown = ways.map(({ name }) => name).join(' ');
+  const measured = useRef(shown);
   // biome-ignore lint/correctness/useExhaustiveDependencies: lines hang on the handles, which come and go with the ways
-  useEffect(() => renew(id), [shown, id, renew]);
+  useEffect(() => {
+    // As it was first drawn it has been measured already.
+    if (measured.current !== shown) renew(id);
+    measured.current = shown;
+  }, [shown, id, renew]);
   const title = nodeName(node, i18n.language);
   const summary = summaryOf(node, names, i18n.language);
   const kind = kindName(node.kind);
@@ -63,9 +68,7 @@ export const Step = memo(function Step({ id, data, selected }: NodeProps<StepNod
             title={t('canvas.problems', { count: problems.length })}
           >
             <Icon name="alert" size={15} />
-            <span className="hidden-text">
-              {t('canvas.problems', { count: problems.length })}
-            </span>
+            <span className="hidden-text">{t('canvas.problems', { count: problems.length })}</span>
           </span>
         )}
       </div>
@@ -102,7 +105,11 @@ export const Step = memo(function Step({ id, data, selected }: NodeProps<StepNod
 });
 
 function classOf(isLit: boolean, problems: readonly Problem[], isWaiting: boolean): string {
-  const level = problems.some(isError) ? ' flow-step-bad' : problems.length > 0 ? ' flow-step-hint' : '';
+  const level = problems.some(isError)
+    ? ' flow-step-bad'
+    : problems.length > 0
+      ? ' flow-step-hint'
+      : '';
   return `flow-step${level}${isLit ? ' flow-step-lit' : ''}${isWaiting ? ' flow-step-waits' : ''}`;
 }
 

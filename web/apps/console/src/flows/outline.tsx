@@ -42,7 +42,9 @@ export function Outline({ graph, problems, selected, onShow }: OutlineProps) {
                   </span>
                 </span>
               )}
-              <span className="clip flow-outline-text">{summaryOf(node, names, i18n.language)}</span>
+              <span className="clip flow-outline-text">
+                {summaryOf(node, names, i18n.language)}
+              </span>
             </button>
             <Leads node={node} graph={graph} />
           </li>

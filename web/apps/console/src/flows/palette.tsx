@@ -2,9 +2,9 @@
 import { Input } from 'antd';
 import { useState } from 'react';
 import { useTranslation } from 'react-i18next';
-import type { Kind } from './ports.ts';
 import { DRAGGED } from './canvas.tsx';
 import { useDesk } from './context.ts';
+import type { Kind } from './ports.ts';
 import { GROUPS, KindSign, lookOf } from './signs.tsx';
 import { kindAbout, kindName } from './words.ts';
 
@@ -20,7 +20,8 @@ export function Palette({ hasStart, onAdd }: PaletteProps) {
   const text = wanted.trim().toLowerCase();
   const found = [...kinds.values()].filter(
     ({ kind, about }) =>
-      text === '' || `${kind} ${kindName(kind)} ${kindAbout(kind, about)}`.toLowerCase().includes(text),
+      text === '' ||
+      `${kind} ${kindName(kind)} ${kindAbout(kind, about)}`.toLowerCase().includes(text),
   );
   return (
     <aside className="flow-palette" aria-label={t('palette.label')}>
@@ -63,13 +64,22 @@ interface PieceProps {
 function Piece({ kind: { kind, about }, isOff, onAdd }: PieceProps) {
   const { t } = useTranslation('flows');
   return (
-    <button
-      type="button"
+    // biome-ignore lint/a11y/useSemanticElements: not every browser drags a button
+    <div
+      role="button"
       className="flow-piece"
-      disabled={isOff}
+      tabIndex={isOff ? -1 : 0}
+      aria-disabled={isOff}
       draggable={!isOff}
       title={isOff ? t('palette.one_start') : kindAbout(kind, about)}
-      onClick={() => onAdd(kind)}
+      onClick={() => {
+        if (!isOff) onAdd(kind);
+      }}
+      onKeyDown={(event) => {
+        if (isOff || (event.key !== 'Enter' && event.key !== ' ')) return;
+        event.preventDefault();
+        onAdd(kind);
+      }}
       onDragStart={(event) => {
         event.dataTransfer.setData(DRAGGED, kind);
         event.dataTransfer.effectAllowed = 'copy';
@@ -77,6 +87,6 @@ function Piece({ kind: { kind, about }, isOff, onAdd }: PieceProps) {
     >
       <KindSign kind={kind} />
       <span className="clip">{kindName(kind)}</span>
-    </button>
+    </div>
   );
 }

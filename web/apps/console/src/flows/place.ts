@@ -27,7 +27,8 @@ export function beside(graph: Graph, node: FlowNode): Place {
   let place = { x: (node.x ?? 0) + STEP_X, y: node.y ?? 0 };
   const isTaken = ({ x, y }: Place) =>
     graph.nodes.some(
-      (other) => Math.abs((other.x ?? 0) - x) < STEP_X - 60 && Math.abs((other.y ?? 0) - y) < STEP_Y - 20,
+      (other) =>
+        Math.abs((other.x ?? 0) - x) < STEP_X - 60 && Math.abs((other.y ?? 0) - y) < STEP_Y - 20,
     );
   while (isTaken(place)) place = { x: place.x, y: place.y + STEP_Y };
   return place;

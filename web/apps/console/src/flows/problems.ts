@@ -4,10 +4,12 @@
  */
 import type { Graph, Problem } from '../api/flows.ts';
 import type { Field } from './schema.ts';
-import { portName } from './words.ts';
 import zh from './words/problems.zh-CN.json';
+import { portName } from './words.ts';
 
-const SENTENCES = new Map(Object.entries(zh.problems as Readonly<Record<string, readonly string[]>>));
+const SENTENCES = new Map(
+  Object.entries(zh.problems as Readonly<Record<string, readonly string[]>>),
+);
 const WITHOUT_CODE = Object.entries(zh.sentences);
 const WHATS = new Map(Object.entries(zh.whats));
 
@@ -119,7 +121,9 @@ export function fieldOf(problem: Problem, fields: readonly Field[]): string | un
     return names?.find(has);
   }
   if (problem.code === 'settings')
-    return WITHOUT_CODE_ABOUT.find(([begin, name]) => problem.text.includes(begin) && has(name))?.[1];
+    return WITHOUT_CODE_ABOUT.find(
+      ([begin, name]) => problem.text.includes(begin) && has(name),
+    )?.[1];
   return ABOUT[problem.code]?.find(has);
 }
 
@@ -137,4 +141,3 @@ export function countByNode(problems: readonly Problem[]): ReadonlyMap<string, r
   }
   return found;
 }
-

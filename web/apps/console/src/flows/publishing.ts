@@ -36,10 +36,13 @@ export function usePublish(flow: string, saving: Saving) {
   });
 }
 
-export function useDrop(flow: string, onAgain: () => Promise<void>) {
+export function useDrop(flow: string, saving: Saving, onAgain: () => Promise<void>) {
   const { t } = useTranslation('flows');
   return useMutation({
-    mutationFn: () => dropDraft(flow),
+    mutationFn: () => {
+      saving.abandon();
+      return dropDraft(flow);
+    },
     onSuccess: () => {
       toast({ text: t('bar.dropped') });
       return onAgain();

@@ -23,15 +23,24 @@ export function useKinds() {
 }
 
 /** A version as it was when it was opened; 0: the newest. What is being drawn must not change underneath. */
-export function useDrawing(flow: string, version: number, isWanted = true) {
+export function useDrawing(flow: string, version: number) {
   return useQuery({
     queryKey: ['flow', flow, version],
     queryFn: ({ signal }) => getFlow(flow, version, signal),
-    enabled: isWanted,
     staleTime: version === 0 ? 0 : Number.POSITIVE_INFINITY,
     gcTime: version === 0 ? 0 : 300_000,
     refetchOnWindowFocus: false,
     refetchOnReconnect: false,
+  });
+}
+
+/** What somebody else made of the draft: asked beside the drawing at hand, which stays as it is. */
+export function useTheirs(flow: string, isWanted: boolean) {
+  return useQuery({
+    queryKey: ['flow-theirs', flow],
+    queryFn: ({ signal }) => getFlow(flow, 0, signal),
+    enabled: isWanted,
+    gcTime: 0,
   });
 }
 

@@ -24,11 +24,13 @@ export interface Saving {
   readonly overwrite: () => Promise<void>;
   /** The draft was published or dropped: the next change makes a new one. */
   readonly forget: () => void;
+  /** What is unsaved is not wanted any more. */
+  readonly abandon: () => void;
 }
 
 export function useSaving(drawing: FlowDrawing, graph: Graph, name: string): Saving {
   const isDraft = drawing.status === 'draft';
-  const [state, setState] = useState<Omit<Saving, 'flush' | 'overwrite' | 'forget'>>({
+  const [state, setState] = useState<Omit<Saving, 'flush' | 'overwrite' | 'forget' | 'abandon'>>({
     phase: 'saved',
     fault: null,
     draft: isDraft ? drawing.version : 0,
@@ -114,5 +116,9 @@ export function useSaving(drawing: FlowDrawing, graph: Graph, name: string): Sav
     setState((held) => ({ ...held, draft: 0, phase: 'saved' }));
   }, []);
 
-  return { ...state, flush, overwrite, forget };
+  const abandon = useCallback(() => {
+    isStopped.current = true;
+  }, []);
+
+  return { ...state, flush, overwrite, forget, abandon };
 }

@@ -154,7 +154,7 @@ export function requiredSettings(fields: readonly Field[]): Settings {
 }
 
 /** A setting as it stands, or its default. */
-export function valueOf(settings: Settings, field: Field): unknown {
+export function settingOf(settings: Settings, field: Field): unknown {
   return settings[field.name] ?? field.value;
 }
 

@@ -1,7 +1,15 @@
 /** The canvas with everything around it. Owns the selection and which panel is open; puts the parts together. */
 import { useReactFlow } from '@xyflow/react';
 import { Modal } from 'antd';
-import { useCallback, useEffect, useMemo, useRef, useState } from 'react';
+import {
+  type Dispatch,
+  type SetStateAction,
+  useCallback,
+  useEffect,
+  useMemo,
+  useRef,
+  useState,
+} from 'react';
 import { useTranslation } from 'react-i18next';
 import type { FlowDrawing, FlowInfo, Graph } from '../api/flows.ts';
 import { Icon } from '../parts/icon.tsx';
@@ -14,7 +22,17 @@ import { useDesk } from './context.ts';
 import { newSettings, readFlowFile } from './defaults.ts';
 import { useEditing } from './editing.ts';
 import { Findings } from './findings.tsx';
-import { addNode, connect, isStart, nodeOf, partOf, paste, type Place, readPart, removeNodes } from './graph.ts';
+import {
+  addNode,
+  connect,
+  isStart,
+  nodeOf,
+  type Place,
+  partOf,
+  paste,
+  readPart,
+  removeNodes,
+} from './graph.ts';
 import { Inspector } from './inspector.tsx';
 import type { Marks } from './marks.ts';
 import { Outline } from './outline.tsx';
@@ -26,10 +44,10 @@ import { countByNode, isError } from './problems.ts';
 import { useDrop, usePublish } from './publishing.ts';
 import { useFirstCheck, useFlowsChanged } from './queries.ts';
 import { useSaving } from './saving.ts';
+import { draftOf, liveOf } from './states.ts';
 import { Find, Tools } from './tools.tsx';
 import { Try } from './try.tsx';
 import type { Turn } from './trying.ts';
-import { draftOf, liveOf } from './states.ts';
 import { Versions } from './versions.tsx';
 import { kindName, nodeName } from './words.ts';
 
@@ -38,12 +56,15 @@ interface TableProps {
   readonly start: Graph;
   readonly info: FlowInfo;
   readonly most: number;
+  readonly panel: Panel | null;
+  readonly setPanel: Dispatch<SetStateAction<Panel | null>>;
   readonly onAgain: () => Promise<void>;
 }
 
 const NOTHING: ReadonlySet<string> = new Set();
 
-export function Table({ drawing, start, info, most, onAgain }: TableProps) {
+export function Table(props: TableProps) {
+  const { drawing, start, info, most, panel, setPanel, onAgain } = props;
   const { t, i18n } = useTranslation('flows');
   const { t: common } = useTranslation();
   const { kinds, isReadOnly } = useDesk();
@@ -56,7 +77,6 @@ export function Table({ drawing, start, info, most, onAgain }: TableProps) {
   const problems = saving.problems ?? firstCheck.data?.problems;
   const byNode = useMemo(() => countByNode(problems ?? []), [problems]);
   const [selected, setSelected] = useState(NOTHING);
-  const [panel, setPanel] = useState<Panel | null>(isReadOnly ? null : 'node');
   const [turns, setTurns] = useState<readonly Turn[]>([]);
   const [marks, setMarks] = useState<Marks>();
   const [isDropping, setDropping] = useState(false);
@@ -67,7 +87,7 @@ export function Table({ drawing, start, info, most, onAgain }: TableProps) {
   const isEmpty = graph.nodes.length === 0;
 
   const publish = usePublish(drawing.id, saving);
-  const drop = useDrop(drawing.id, onAgain);
+  const drop = useDrop(drawing.id, saving, onAgain);
 
   // The list of versions tells what was saved, with its number and time.
   // biome-ignore lint/correctness/useExhaustiveDependencies: a new draft is news for the list
@@ -75,11 +95,15 @@ export function Table({ drawing, start, info, most, onAgain }: TableProps) {
     if (saving.draft !== 0 && saving.draft !== draftOf(info)?.version) void changed();
   }, [saving.draft]);
 
-  const select = useCallback((ids: ReadonlySet<string>) => {
-    setSelected(ids);
-    // Whoever tries or reads findings keeps them; otherwise a node shows its settings.
-    if (ids.size > 0) setPanel((held) => (held === null ? held : held === 'versions' ? 'node' : held));
-  }, []);
+  const select = useCallback(
+    (ids: ReadonlySet<string>) => {
+      setSelected(ids);
+      // Whoever tries or reads findings keeps them; otherwise a node shows its settings.
+      if (ids.size > 0)
+        setPanel((held) => (held === null ? held : held === 'versions' ? 'node' : held));
+    },
+    [setPanel],
+  );
 
   const show = useCallback(
     (id: string) => {
@@ -97,7 +121,7 @@ export function Table({ drawing, start, info, most, onAgain }: TableProps) {
         duration: calm ? 0 : 180,
       });
     },
-    [flow],
+    [flow, setPanel],
   );
   const showAndSet = (id: string) => {
     show(id);
@@ -117,6 +141,19 @@ export function Table({ drawing, start, info, most, onAgain }: TableProps) {
     return { x: at.x - 112, y: at.y - 40 };
   };
 
+  /** A node that was added beside the view is followed; one within it moves nothing. */
+  const bringInView = (at: Place) => {
+    const box = document.querySelector('.flow-canvas')?.getBoundingClientRect();
+    const corner = flow.flowToScreenPosition({ x: at.x + 224, y: at.y + 120 });
+    const begin = flow.flowToScreenPosition(at);
+    if (
+      box === undefined ||
+      (begin.x > box.left && corner.x < box.right && begin.y > box.top && corner.y < box.bottom)
+    )
+      return;
+    void flow.setCenter(at.x + 112, at.y + 60, { zoom: flow.getZoom() });
+  };
+
   /** `after`: the node whose open way leads to the new one. */
   const add = (kindOf: string, at: Place, after?: string) => {
     const kind = kinds.get(kindOf);
@@ -131,7 +168,10 @@ export function Table({ drawing, start, info, most, onAgain }: TableProps) {
         : connect(made.graph, { source: from.id, port, target: made.id }),
     );
     setSelected(new Set([made.id]));
-    setPanel((held) => (held === null || held === 'versions' || held === 'outline' ? 'node' : held));
+    bringInView(at);
+    setPanel((held) =>
+      held === null || held === 'versions' || held === 'outline' ? 'node' : held,
+    );
   };
   const addBehind = (kind: string) => {
     const [only] = selected;
@@ -207,7 +247,9 @@ export function Table({ drawing, start, info, most, onAgain }: TableProps) {
 
   const errors = problems?.filter(isError).length ?? 0;
   return (
-    <main className={`flow-editor${panel === null ? '' : ' flow-has-side'}${isReadOnly ? ' flow-look' : ''}`}>
+    <main
+      className={`flow-editor${panel === null ? '' : ' flow-has-side'}${isReadOnly ? ' flow-look' : ''}`}
+    >
       <Bar
         info={info}
         name={name}
@@ -294,7 +336,13 @@ export function Table({ drawing, start, info, most, onAgain }: TableProps) {
               />
             )}
             {panel === 'try' && (
-              <Try graph={graph} turns={turns} onTurns={setTurns} onMarks={setMarks} onShow={show} />
+              <Try
+                graph={graph}
+                turns={turns}
+                onTurns={setTurns}
+                onMarks={setMarks}
+                onShow={show}
+              />
             )}
             {panel === 'findings' && (
               <Findings graph={graph} problems={problems} onShow={showAndSet} />
@@ -348,7 +396,10 @@ export function Table({ drawing, start, info, most, onAgain }: TableProps) {
             const node = nodeOf(graph, id);
             return node === undefined
               ? ''
-              : t('canvas.node', { kind: kindName(node.kind), title: nodeName(node, i18n.language) });
+              : t('canvas.node', {
+                  kind: kindName(node.kind),
+                  title: nodeName(node, i18n.language),
+                });
           })
           .join('')}
       </p>

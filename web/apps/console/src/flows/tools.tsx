@@ -20,11 +20,21 @@ export function Tools({ editing, onArrange }: ToolsProps) {
   const zoom = useStore((state) => state.transform[2]);
   return (
     <div className="flow-tools" role="toolbar" aria-label={t('canvas.tools')}>
-      <button type="button" aria-label={t('canvas.zoom_out')} title={t('canvas.zoom_out')} onClick={() => void flow.zoomOut()}>
+      <button
+        type="button"
+        aria-label={t('canvas.zoom_out')}
+        title={t('canvas.zoom_out')}
+        onClick={() => void flow.zoomOut()}
+      >
         −
       </button>
       <span className="flow-zoom">{Math.round(zoom * 100)}%</span>
-      <button type="button" aria-label={t('canvas.zoom_in')} title={t('canvas.zoom_in')} onClick={() => void flow.zoomIn()}>
+      <button
+        type="button"
+        aria-label={t('canvas.zoom_in')}
+        title={t('canvas.zoom_in')}
+        onClick={() => void flow.zoomIn()}
+      >
         +
       </button>
       <i />
@@ -37,10 +47,20 @@ export function Tools({ editing, onArrange }: ToolsProps) {
             {t('canvas.arrange')}
           </button>
           <i />
-          <button type="button" onClick={editing.undo} disabled={!editing.canUndo} title={`${KEY}Z`}>
+          <button
+            type="button"
+            onClick={editing.undo}
+            disabled={!editing.canUndo}
+            title={`${KEY}Z`}
+          >
             {t('canvas.undo')}
           </button>
-          <button type="button" onClick={editing.redo} disabled={!editing.canRedo} title={`⇧${KEY}Z`}>
+          <button
+            type="button"
+            onClick={editing.redo}
+            disabled={!editing.canRedo}
+            title={`⇧${KEY}Z`}
+          >
             {t('canvas.redo')}
           </button>
         </>

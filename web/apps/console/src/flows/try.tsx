@@ -45,7 +45,13 @@ export function Try({ graph, turns, onTurns, onMarks, onShow }: TryProps) {
   const ask = async (said: string) => {
     if (isAsking) return;
     const id = (last?.id ?? 0) + 1;
-    const turn = { text: said, graph, state: stateAfter(turns), said: saidBefore(turns), locale: me.locale };
+    const turn = {
+      text: said,
+      graph,
+      state: stateAfter(turns),
+      said: saidBefore(turns),
+      locale: me.locale,
+    };
     const control = new AbortController();
     under.current = control;
     const put = (change: Partial<Turn>) =>
@@ -157,7 +163,9 @@ function Said({ turn: { said, told, fault } }: { turn: Turn }) {
   const { t } = useTranslation('flows');
   return (
     <>
-      <p className={said === '' ? 'flow-said flow-said-time' : 'flow-said'}>{said || t('try.time_up')}</p>
+      <p className={said === '' ? 'flow-said flow-said-time' : 'flow-said'}>
+        {said || t('try.time_up')}
+      </p>
       {told?.says.map((one, at) => (
         // biome-ignore lint/suspicious/noArrayIndexKey: what was said stays in its order
         <div key={at} className="flow-answer">
@@ -219,14 +227,20 @@ function Path({ told, graph, onShow }: Pick<TryProps, 'graph' | 'onShow'> & { to
   );
 }
 
-function PassedStep({ step, graph, onShow }: Pick<TryProps, 'graph' | 'onShow'> & { step: FlowStep }) {
+function PassedStep({
+  step,
+  graph,
+  onShow,
+}: Pick<TryProps, 'graph' | 'onShow'> & { step: FlowStep }) {
   const { t, i18n } = useTranslation('flows');
   const { kinds } = useDesk();
   const [here = ''] = step.node.split('/', 1);
   const node = graph.nodes.find(({ id }) => id === here);
   const isInside = here !== step.node;
-  const way = node && !isInside ? waysOfNode(kinds, node).find(({ name }) => name === step.port) : undefined;
-  const left = way && node ? wayName(node.kind, way, i18n.language) : portName(step.kind, step.port);
+  const way =
+    node && !isInside ? waysOfNode(kinds, node).find(({ name }) => name === step.port) : undefined;
+  const left =
+    way && node ? wayName(node.kind, way, i18n.language) : portName(step.kind, step.port);
   const note = noteOf(step);
   return (
     <>
@@ -279,7 +293,9 @@ function Plain({ value }: { value: object }) {
       {Object.entries(value)
         .filter(([, inner]) => inner !== '' && inner !== null)
         .map(([name, inner]) =>
-          typeof inner === 'string' ? `${name}: ${inner}` : `${name}: ${JSON.stringify(inner, null, 1)}`,
+          typeof inner === 'string'
+            ? `${name}: ${inner}`
+            : `${name}: ${JSON.stringify(inner, null, 1)}`,
         )
         .join('\n')}
     </pre>

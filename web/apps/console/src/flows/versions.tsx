@@ -15,7 +15,7 @@ import { Fault, sentence } from '../parts/fault.tsx';
 import { useNow } from '../parts/now.ts';
 import { toast } from '../parts/toast.tsx';
 import { useDesk } from './context.ts';
-import { changesBetween, type Change } from './diff.ts';
+import { type Change, changesBetween } from './diff.ts';
 import { waysOfNode } from './ports.ts';
 import { useDrawing } from './queries.ts';
 import { faultWords } from './refused.ts';
@@ -227,7 +227,11 @@ function Changed({ change, before, after }: { change: Change; before: Graph; aft
         after.nodes.find(({ id }) => id === change.after) ??
         before.nodes.find(({ id }) => id === change.after);
       const to = nodeName(target, i18n.language);
-      return t(change.before === undefined ? 'versions.led_new' : 'versions.led', { node, way, to });
+      return t(change.before === undefined ? 'versions.led_new' : 'versions.led', {
+        node,
+        way,
+        to,
+      });
     }
   }
 }
@@ -235,7 +239,8 @@ function Changed({ change, before, after }: { change: Change; before: Graph; aft
 function shown(value: unknown, language: string): string {
   if (value === undefined || value === null) return '';
   if (typeof value !== 'object') return String(value);
-  if (Array.isArray(value) && value.every((one) => typeof one !== 'object')) return value.join(', ');
+  if (Array.isArray(value) && value.every((one) => typeof one !== 'object'))
+    return value.join(', ');
   const text = Array.isArray(value) ? '' : pick(textsIn(value), language);
   return text === '' ? JSON.stringify(value) : text;
 }

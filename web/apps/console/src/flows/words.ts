@@ -8,7 +8,7 @@ import { itemsOf, type Way } from './ports.ts';
 import en from './words/en.json';
 import zh from './words/zh-CN.json';
 
-export const NS = 'flows';
+export const NS = 'flows' as const;
 export type Words = TFunction<'flows'>;
 
 export function loadWords(): void {
@@ -18,8 +18,10 @@ export function loadWords(): void {
 
 /** A word that may not be there. */
 function maybe(key: string, options: Record<string, unknown> = {}): string | undefined {
-  const within = { ...options, ns: NS };
-  return i18next.exists(key, within) ? String(i18next.t(key as never, within as never)) : undefined;
+  const within = { ...options, ns: NS } as const;
+  return i18next.exists(key, { ns: NS })
+    ? String(i18next.t(key as never, within as never))
+    : undefined;
 }
 
 function must(key: string, options: Record<string, unknown> = {}): string {
@@ -29,7 +31,9 @@ function must(key: string, options: Record<string, unknown> = {}): string {
 /** The text for a language, else the default's, else any. */
 export function pick(texts: Texts | undefined, language: string): string {
   if (texts === undefined) return '';
-  return texts[language] || texts['zh-CN'] || Object.values(texts).find((text) => text !== '') || '';
+  return (
+    texts[language] || texts['zh-CN'] || Object.values(texts).find((text) => text !== '') || ''
+  );
 }
 
 export function textsIn(value: unknown): Texts {
