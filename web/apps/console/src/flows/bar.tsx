@@ -56,10 +56,6 @@ export function Bar(props: BarProps) {
       <input
         className="flow-name"
         value={name}
-        size={Math.max(
-          4,
-          [...name].reduce((sum, sign) => sum + (sign > '\u2000' ? 2 : 1), 0),
-        )}
         maxLength={128}
         readOnly={isPhone}
         aria-label={t('bar.rename')}
@@ -75,7 +71,7 @@ export function Bar(props: BarProps) {
       <Button className="flow-try-button" onClick={() => onPanel('try')}>
         {t('panel.try')}
       </Button>
-      <span title={reason}>
+      <span className="flow-publish" title={reason}>
         <Button
           type="primary"
           loading={isPublishing}
@@ -94,7 +90,7 @@ export function Bar(props: BarProps) {
       <Dropdown menu={{ items }} trigger={['click']} placement="bottomRight">
         <button
           type="button"
-          className="flow-icon-button"
+          className="flow-icon-button flow-more"
           aria-label={t('bar.more')}
           title={t('bar.more')}
         >

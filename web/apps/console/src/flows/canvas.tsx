@@ -101,6 +101,15 @@ export function Canvas(props: CanvasProps) {
     [onEdit],
   );
 
+  // Always the same function: React Flow calls a new one at once, with what was selected before.
+  const now = useRef({ selected, onSelect });
+  now.current = { selected, onSelect };
+  const chose = useCallback(({ nodes: chosen }: { nodes: StepNode[] }) => {
+    const ids = new Set(chosen.map(({ id }) => id));
+    const held = now.current.selected;
+    if (ids.size !== held.size || [...ids].some((id) => !held.has(id))) now.current.onSelect(ids);
+  }, []);
+
   const link = ({ source, sourceHandle, target }: Connection | Edge): FlowEdge => ({
     source,
     port: sourceHandle ?? '',
@@ -124,10 +133,7 @@ export function Canvas(props: CanvasProps) {
       nodeTypes={TYPES}
       onNodesChange={changed}
       onEdgesChange={(changes) => setEdges((held) => applyEdgeChanges(changes, held))}
-      onSelectionChange={({ nodes: chosen }) => {
-        const ids = new Set(chosen.map(({ id }) => id));
-        if (ids.size !== selected.size || [...ids].some((id) => !selected.has(id))) onSelect(ids);
-      }}
+      onSelectionChange={chose}
       onConnect={(connection) => onEdit((now) => connect(now, link(connection)))}
       onConnectEnd={(event, { isValid, fromHandle, fromNode }) => {
         // Let go over a node instead of its dot: that is clear enough.

@@ -6,11 +6,12 @@ import type { FlowNode, Graph, Problem, Settings } from '../api/flows.ts';
 import { Icon } from '../parts/icon.tsx';
 import { useDesk } from './context.ts';
 import type { Change } from './editing.ts';
-import { Form, TextsBox } from './form.tsx';
+import { Form } from './form.tsx';
 import { connect, disconnect, isStart, setSettings, setTitle, targetOf } from './graph.ts';
 import { waysOf, waysOfNode } from './ports.ts';
 import { fieldOf, isError, portOf, tell } from './problems.ts';
 import { KindSign } from './signs.tsx';
+import { TextsBox } from './texts.tsx';
 import { kindAbout, kindName, nodeName, wayName } from './words.ts';
 
 interface InspectorProps {
