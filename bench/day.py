@@ -176,9 +176,10 @@ async def _is_answered_twice(api: Api, question: str) -> bool:
 
 
 async def _counts(api: Api) -> dict[str, int]:
-    """Rows of the agents' list by view."""
-    found = await api.call("GET", "/conversations?view=all&limit=1")
-    return dict(found["counts"])
+    """Rows of the agents' list: all, and those that people have or are to have. Between the two of
+    these a row may move: whose agent is gone for long goes back to the queue."""
+    counts = (await api.call("GET", "/conversations?view=all&limit=1"))["counts"]
+    return {"all": counts["all"], "people": counts["mine"] + counts["waiting"]}
 
 
 async def _settled(api: Api) -> dict[str, int]:

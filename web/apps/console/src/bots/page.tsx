@@ -12,6 +12,12 @@ import { useBots } from './queries.ts';
 import { TryPage } from './try.tsx';
 import { HOUSE } from './words.ts';
 import './bots.css';
+import './list.css';
+import './bot.css';
+import './form.css';
+import './versions.css';
+import './try.css';
+import './small.css';
 
 export function BotsPage({ route }: { route: BotsRoute }) {
   const me = useMe();
