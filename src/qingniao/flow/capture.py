@@ -51,7 +51,7 @@ _ORDINALS: Final = {
 }  # fmt: skip
 _FILLERS: Final = re.compile(
     r"我|你们?|您|要|想|请|帮|给|的|了|吧|呀|啊|哦|嗯|就|那个|这个|选|一下|谢谢|麻烦|办理|咨询|需要"
-    r"|\b(?:please|the|one|i|want|would|like|to|my|an?|thanks|thank|you|need)\b|i'd"
+    r"|\b(?:please|the|one|i'd|i|want|would|like|to|my|an?|thanks|thank|you|need)\b"
 )
 _STARS: Final = re.compile(r"([★⭐🌟])\ufe0f?")
 _SCORE: Final = re.compile(r"(?<![\d.])([1-5])(?![\d.])")

@@ -1,5 +1,6 @@
-"""How often each way of a flow was taken: what the sums are called. Rule: the same words for whoever
-counts and whoever asks, short enough for a column.
+"""How often each way of a flow was taken: what the sums are called.
+
+Rule: the same words for whoever counts and whoever asks, short enough for a column.
 """
 
 from collections.abc import Iterator, Mapping

@@ -368,7 +368,7 @@ async def test_agents_may_not(house: "House", admin: Admin) -> None:
 
 async def test_a_body_nested_without_end_is_refused(admin: Admin) -> None:
     for deep in (500, 100_000):
-        body = '{"began_from": 0, "graph": {"a": %s1%s}}' % ("[" * deep, "]" * deep)
+        body = '{"began_from": 0, "graph": {"a": ' + "[" * deep + "1" + "]" * deep + "}}"
         answer = await admin.client.put(
             "/api/v1/flows/hello", content=body, headers={"Content-Type": "application/json"}
         )
