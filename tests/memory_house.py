@@ -316,6 +316,16 @@ class Plug(asyncio.Transport):
 class MemoryHouse:
     """A gateway process; `log` and `fanout` may outlive it."""
 
+    @classmethod
+    def started(cls, loop: StillLoop, log: MemoryLog, **options: dict[str, Any]) -> "MemoryHouse":
+        """One that was made on its loop, as the real one is."""
+
+        async def make() -> MemoryHouse:
+            return cls(loop, log, **options)
+
+        house: MemoryHouse = loop.finish(make())
+        return house
+
     def __init__(
         self,
         loop: StillLoop,
@@ -378,7 +388,7 @@ def converse(pieces: Iterable[bytes], protocol: str) -> tuple[list[Heard], bool]
     """
     loop, faults = StillLoop(), Faults()
     try:
-        house = MemoryHouse(loop, MemoryLog(), wire={"frame_bytes": 4_096})
+        house = MemoryHouse.started(loop, MemoryLog(), wire={"frame_bytes": 4_096})
         plug: Plug = loop.finish(_plug(house))
         loop.call_soon(plug.feed, request(Sec_WebSocket_Protocol=protocol))
         loop.pass_s()

@@ -13,6 +13,7 @@ from sqlalchemy import create_engine, insert, select
 from qingniao.auth import Passwords
 from qingniao.bots.base import Usage
 from qingniao.errors import StartError, StorageError
+from qingniao.storage.bot_records import BotFailure, BotRecords
 from qingniao.storage.bots import BotLedger, Bots
 from qingniao.storage.conversations import ConversationIndex
 from qingniao.storage.database import Database, _upgrade
@@ -410,6 +411,38 @@ async def test_what_bots_use_adds_up(database: Database):
     await ledger.add("shop", 8, used)
     spent = await ledger.spent("shop", 7)
     assert (spent.tokens, spent.cost, spent.replies) == (120, 2.0, 8)
+
+
+async def test_what_bots_did_adds_up_and_the_last_failure_is_kept(database: Database):
+    records = BotRecords(database)
+
+    def failed(bot: str, time: int) -> dict[str, BotFailure]:
+        return {bot: BotFailure(code="bot", detail=f"at {time}", time=time)}
+
+    amounts = [
+        Rollup(hour=7, metric="bot_cost_CNY", label="shop", value=0.25),
+        Rollup(hour=7, metric="bot_answers", label="shop", value=1),
+        Rollup(hour=7, metric="botany", label="shop", value=1),
+    ]
+    await asyncio.gather(*(records.add(amounts, failed(f"b{n}", n + 1)) for n in range(8)))
+    await records.add([Rollup(hour=6, metric="bot_answers", label="old", value=1)], {})
+    assert await records.sums(7) == {"shop": {"bot_cost_CNY": 2.0, "bot_answers": 8.0}}
+    assert set(await records.sums(6)) == {"shop", "old"}
+    assert sorted(await records.failures()) == [f"b{n}" for n in range(8)]
+    await records.add([], failed("b1", 1))
+    assert (await records.failures())["b1"].time == 2
+    await records.add([], failed("b1", 9))
+    assert (await records.failures())["b1"].detail == "at 9"
+
+
+async def test_choice_of_who_answers_first_goes_with_the_bot(database: Database):
+    records = BotRecords(database)
+    assert await records.first() == ""
+    await records.put_first("shop")
+    await records.forget("other")
+    assert await records.first() == "shop"
+    await records.forget("shop")
+    assert await records.first() == ""
 
 
 async def test_rollups_add_up(database: Database):

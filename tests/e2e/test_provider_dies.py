@@ -106,6 +106,7 @@ async def test_killed_in_the_middle_of_200_conversations(
         asked = next(one for one in step["trace"] if one["kind"] == "answer")
         if then:
             assert (asked["port"], asked["bot"]) == ("answered", "local")
+            assert asked["instead_of"][0].startswith("shop: ")
         else:
             assert asked["port"] == "failed"
             assert asked["reason"]

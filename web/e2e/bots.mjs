@@ -41,16 +41,17 @@ async function picture(page, name) {
 
 const children = [];
 
-/** Doubles of these platforms, in a process of their own; the fields by platform. */
+/** Doubles of these platforms, in a process of their own; what to enter, and the first of each platform by name. */
 async function doubles(...names) {
   const { child, lines } = await started(
     ['-m', 'qingniao', 'doubles', '--json', ...names],
     (line) => line.startsWith('['),
   );
   children.push(child);
+  const entries = JSON.parse(lines.at(-1));
   const fields = {};
-  for (const entry of JSON.parse(lines.at(-1))) fields[entry.double] ??= entry;
-  return { child, fields };
+  for (const entry of entries) fields[entry.double] ??= entry;
+  return { child, fields, entries };
 }
 
 const EXAMPLE = fileURLToPath(new URL('../../examples/bot_service.py', import.meta.url));
@@ -71,10 +72,11 @@ const browser = await launch();
 const { open, pages, faults } = people(browser);
 
 /** From the list: a new bot of this platform, saved and tested; ends on its page. */
-async function add(admin, platform, name, fields) {
+async function add(admin, platform, name, fields, ...choices) {
   await admin.goto(`${url}/console/bots/new`);
   await admin.getByRole('link', { name: platform }).click();
   await admin.getByLabel('名称').fill(name);
+  for (const choice of choices) await admin.getByText(choice, { exact: true }).click();
   for (const [label, value] of Object.entries(fields)) {
     await admin.getByLabel(label, { exact: false }).first().fill(value);
   }
@@ -92,7 +94,7 @@ async function publish(admin) {
 try {
   log('the administrator signs in and finds the bots');
   const admin = await open('admin');
-  const secrets = [difyApp.key, fastgpt.key, coze.token, qwen.key];
+  const secrets = [difyApp.key, fastgpt.key, coze.token, qwen.key, 'PRIVATE KEY'];
   const leaks = [];
   admin.on('response', async (response) => {
     if (!response.url().includes('/api/v1/bots')) return;
@@ -119,7 +121,7 @@ try {
   await admin.getByRole('button', { name: 'Dify' }).click();
   await admin.getByRole('button', { name: '保存并测试连接' }).click();
   await reads(main, '请起个名字');
-  await reads(main, '请填写密钥');
+  await reads(main, '请填写「密钥」');
   await picture(admin, 'missing');
   await accessible(admin, 'the form with faults');
   await add(admin, /Dify/, '售前顾问', { 接口地址: difyApp.url, 密钥: 'app-of-nobody' });
@@ -163,6 +165,34 @@ try {
   await picture(admin, 'draft');
   await accessible(admin, 'a draft');
   await publish(admin);
+
+  log('a workflow, and Coze by an application of its own');
+  const workflow = dify.entries.find(({ app }) => app === 'workflow');
+  const fields = { 接口地址: workflow.url, 密钥: workflow.key };
+  await add(admin, /Dify/, '工作流', fields, '工作流');
+  await connected(admin);
+  const signed = others.entries.find((entry) => entry['private key'] !== undefined);
+  await add(
+    admin,
+    /Coze/,
+    '分流员二',
+    {
+      接口地址: signed.url,
+      智能体编号: signed.bot,
+      'OAuth 应用编号': signed.app,
+      公钥指纹: signed['public key id'],
+      私钥: signed['private key'],
+    },
+    'OAuth 应用',
+  );
+  await connected(admin);
+  for (const name of ['dify-2', 'coze-2']) {
+    await admin.goto(`${url}/console/bots/bot/${name}`);
+    await admin.getByRole('button', { name: '删除机器人' }).click();
+    const dialog = admin.getByRole('dialog');
+    await dialog.getByRole('button', { name: '删除', exact: true }).click();
+    await reads(main, '售前顾问');
+  }
 
   log('one of them answers visitors first, without a restart');
   await admin.goto(`${url}/console/bots/bot/dify`);

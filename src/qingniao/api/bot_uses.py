@@ -48,9 +48,10 @@ async def uses_of(services: Services, rows: Sequence[BotRow]) -> dict[str, list[
         for node in nodes:
             title = node.get("title") or {}
             for bot in set(_named(node)):
-                uses.setdefault(bot or first, []).append(
-                    BotUse(kind="node" if bot else "first", title=title)
-                )
+                told = uses.setdefault(bot or first, [])
+                use = BotUse(kind="node" if bot else "first", title=title)
+                if use not in told:
+                    told.append(use)
     for row in _published(rows):
         then = row.policy.get("then")
         for spare in then if isinstance(then, list | tuple) else ():

@@ -3,7 +3,7 @@
 Rule: what is not ours to tell (a stack, a driver's words) becomes `internal` and goes to the log.
 """
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 import msgspec
 from litestar import Request, Response
@@ -202,6 +202,10 @@ def fault_body(code: str, text: str, *, temporary: bool, field: str | None = Non
     return msgspec.json.encode(_Body(error))
 
 
+_LEFT: Final = "client disconnected"
+"""What the framework says of one who goes in the middle of a body."""
+
+
 def answer_to(request: Request[Any, Any, Any], exc: Exception) -> Response[bytes]:
     """The response to any exception."""
     if isinstance(exc, ValidationException):
@@ -249,7 +253,11 @@ def _foreign(exc: HTTPException) -> Response[bytes]:
     }.get(exc.status_code, (BadInput.code, str(BadInput())))
     if exc.status_code >= 500:
         code, text = "internal", "This is our fault; the server's log says more."
-        log.error("request_failed", exc=exc)
+        if _LEFT in exc.detail:
+            # A page that was left while it asked: nobody's fault, and nobody reads the answer.
+            log.info("client_left")
+        else:
+            log.error("request_failed", exc=exc)
     body = fault_body(code, text, temporary=exc.status_code >= 500)
     return _response(exc.status_code, body, exc.headers)
 

@@ -205,6 +205,8 @@ class Done(Struct, frozen=True, kw_only=True, tag="done"):
     """Which version of the bot's settings gave this answer; empty where none are kept."""
     bot: str = ""
     """Whose answer it is, where another bot than the one that was asked gave it."""
+    instead_of: tuple[str, ...] = ()
+    """For each bot that was asked before in vain: its name and why, for agents."""
 
 
 ReplyEvent = Grounded | TextDelta | Retracted | Working | Done

@@ -13,7 +13,7 @@ from collections.abc import AsyncGenerator, Sequence
 from typing import Final, Literal
 
 import msgspec
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from qingniao.bots import base
 from qingniao.bots.base import (
@@ -176,7 +176,8 @@ class RemoteBot(PlatformBot):
                         # Whoever sends only the end has still said it; the pieces are ours to make.
                         for piece in writing.replace(told.text):
                             yield piece
-                        yield told
+                        # Whose answer it is is for chains of our own to say.
+                        yield structs.replace(told, bot="", instead_of=())
                         return
                     case TextDelta(text=text):
                         for piece in writing.add(text):

@@ -186,9 +186,10 @@ def dues_us(plan: Plan, share: Share) -> Iterator[int]:
     """When each event of this process is due, in µs after the start, ascending: a message, or in
     the shape `day` the arrival of a visitor."""
     is_day = plan.shape == "day"
-    every_us = 1e6 * (SAY if is_day else 1) / plan.rate
+    each_us = 1e6 * (SAY if is_day else 1)
     for number in range(share.number, plan.arrivals if is_day else plan.messages, share.of):
-        yield math.ceil(number * every_us / TICK_US) * TICK_US
+        # Divided last: what is due on a tick must not be rounded up to the next one.
+        yield math.ceil(number * each_us / plan.rate / TICK_US) * TICK_US
 
 
 def ramp_us(plan: Plan, share: Share) -> Iterator[int]:

@@ -43,9 +43,10 @@ class BotWatch:
     def failed(self, bot: str, error: BotError) -> None:
         """See `Notes.failed`."""
         self._count(bot, of_failure())
-        self._failures[bot] = BotFailure(
-            code=error.code, detail=str(error)[:_DETAIL_CHARS], time=self._clock()
-        )
+        if bot in self._failures or len(self._failures) < SUMS:
+            self._failures[bot] = BotFailure(
+                code=error.code, detail=str(error)[:_DETAIL_CHARS], time=self._clock()
+            )
 
     def _count(self, bot: str, amounts: Counter[str]) -> None:
         hour = self._clock() // _HOUR_MS

@@ -356,7 +356,7 @@ class AIWorker:
         listener = Listener(ask, run.open_draft(), lambda: self._is_ours(run), self._timer)
         heard = await listener.hear(bot, query)
         if isinstance(heard, Answered):
-            run.name(heard.bot, listener.message)
+            run.name(heard.bot, listener.message, listener.instead_of)
             if heard.dialogue:
                 run.remember(bot.name, heard.dialogue)
             if heard.wishes:

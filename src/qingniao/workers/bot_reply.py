@@ -81,6 +81,8 @@ class Listener:
         self._chars = 0
         self.message = ""
         """What the platform calls the answer that was heard; empty if it has no name for it."""
+        self.instead_of: tuple[str, ...] = ()
+        """Which bots of the chain were asked before, and why they gave no answer."""
 
     async def hear(self, bot: BotService, query: Query) -> Answered | BotFailed | TimedOut | Taken:
         """Ask and listen to the end. Never raises for anything a bot does."""
@@ -171,7 +173,7 @@ class Listener:
     def _whole(self, name: str, done: Done, took_s: float) -> Answered | BotFailed:
         if len(done.text) > MAX_ANSWER_CHARS:
             return BotFailed(reason="The answer is too long to be one.", bot=name)
-        self.message = done.message
+        self.message, self.instead_of = done.message, done.instead_of
         return Answered(
             text=done.text,
             bot=done.bot or name,

@@ -5,7 +5,7 @@ carries a summary.
 """
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 from msgspec import structs
@@ -25,6 +25,9 @@ from qingniao.workers.ports import PublishDelta
 from qingniao.workers.transcript import Transcript
 
 __all__ = ["Run"]
+
+REASON_CHARS: Final = 300
+"""Of why a bot gave no answer, in the trace."""
 
 
 class Run:
@@ -56,6 +59,7 @@ class Run:
         self._handoff: Handoff | None = None
         self._team: Wanted | None = None
         self._message: dict[str, str] = {}
+        self._instead_of: list[str] = []
 
     def wake(self, head: Head) -> None:
         """It is no answer to anything. What is written in it gets a number of its own."""
@@ -73,9 +77,11 @@ class Run:
         dialogues = {**self.state.dialogues, bot: dialogue}
         self.state = structs.replace(self.state, dialogues=dialogues)
 
-    def name(self, bot: str, message: str) -> None:
-        """What its platform calls the answer that `bot` gave, for ratings of it."""
+    def name(self, bot: str, message: str, instead_of: tuple[str, ...] = ()) -> None:
+        """What its platform calls the answer that `bot` gave, for ratings of it; and why others of
+        its chain did not give it."""
         self._message = {"bot": bot, "id": message} if message else {}
+        self._instead_of = [said[:REASON_CHARS] for said in instead_of]
 
     def say(self, say: Say) -> None:
         """Keep an answer for the outcome."""
@@ -114,7 +120,12 @@ class Run:
         now_s = self._timer()
         ms = round((now_s - self._mark_s) * 1000, 2)
         self._mark_s = now_s
-        step = {"node": passed.node, "kind": passed.kind, "port": passed.port, "ms": ms}
+        step: dict[str, Any] = {
+            "node": passed.node, "kind": passed.kind, "port": passed.port, "ms": ms,
+        }  # fmt: skip
+        if self._instead_of:
+            # The next node that is passed is the one that asked.
+            step["instead_of"], self._instead_of = self._instead_of, []
         self._trace.append(step | passed.note)
 
     def hand_over(self, handoff: Handoff, team: Wanted | None = None) -> None:

@@ -252,3 +252,33 @@ async def test_nothing_outside_of_the_folder_can_be_named(house: "House", path: 
     answer = await house.browser().get(f"http://house{path}")
     assert answer.status_code in (307, 404)
     assert b"outside" not in answer.content
+
+
+async def test_who_leaves_in_the_middle_of_a_body_is_no_error_of_ours(
+    house: "House", caplog: pytest.LogCaptureFixture
+):
+    await house.sign_in()
+    cookie = "; ".join(f"{name}={value}" for name, value in house.client.cookies.items())
+    scope = {
+        "type": "http", "method": "PUT", "path": "/api/v1/bots/shop", "raw_path": b"",
+        "query_string": b"", "http_version": "1.1", "scheme": "http", "root_path": "",
+        "server": ("house", 80), "client": ("127.0.0.1", 5), "headers": [
+            (b"host", b"house"), (b"x-qingniao", b"1"), (b"cookie", cookie.encode()),
+            (b"content-type", b"application/json"), (b"content-length", b"100"),
+        ],
+    }  # fmt: skip
+    coming = iter(({"type": "http.request", "body": b"{", "more_body": True},))
+
+    async def receive() -> dict[str, Any]:
+        return next(coming, {"type": "http.disconnect"})
+
+    async def send(message: dict[str, Any]) -> None:
+        pass
+
+    app = house.client._transport.app  # type: ignore[attr-defined]
+    with caplog.at_level("INFO"):
+        await app(scope, receive, send)
+    assert [record.levelname for record in caplog.records if "client_left" in record.message] == [
+        "INFO"
+    ]
+    assert not [record for record in caplog.records if record.levelname == "ERROR"]

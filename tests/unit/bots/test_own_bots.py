@@ -85,7 +85,8 @@ async def test_command_says_what_is_wrong(service: str) -> None:
 async def test_bot_behind_http_is_the_same_bot(outgoing: Outgoing) -> None:
     inner = Scripted(
         Grounded(confidence=0.9), TextDelta(text="您可"), Retracted(), Working(step="查"),
-        TextDelta(text="好"), Done(text="好", remote="r", options=("还有呢",), version="3"),
+        TextDelta(text="好"),
+        Done(text="好", remote="r", options=("还有呢",), version="3", bot="x", instead_of=("y",)),
     )  # fmt: skip
     async with served(serve(inner, key="k")) as url:
         bot = RemoteBot(outgoing, RemoteSettings(base_url=url, key="k"))

@@ -66,6 +66,7 @@ async def test_bounds_of_whoever_asks_reach_each_bot_of_a_chain(
     for _ in range(3):
         done = await answer(chain([breaker, spare]), **bounds)
         assert (done.text, done.bot) == ("好", "spare")
+        assert [said.partition(":")[0] for said in done.instead_of] == ["hung"]
     assert len(hung.asked) == 2, "one that never answers in time is left alone"
 
 

@@ -5,7 +5,7 @@ import itertools
 import math
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from qingniao.errors import ConfigError
@@ -52,6 +52,7 @@ def test_the_shares_add_up(plan: Plan) -> None:
 
 
 @given(plans())
+@example(Plan(connections=1, agents=0, rate=14.0, duration_s=1.0, ramp_s=0.0, processes=1))
 def test_together_the_processes_keep_one_even_schedule(plan: Plan) -> None:
     dues = list(heapq.merge(*(dues_us(plan, share) for share in divide(plan))))
     each = SAY if plan.shape == "day" else 1

@@ -23,6 +23,8 @@ from qingniao.log import get_logger
 
 __all__ = ["Fallback"]
 
+_SILENCE = "It does not know."
+
 _log = get_logger("bots")
 
 
@@ -31,8 +33,8 @@ class Fallback(Wrapper):
 
     `on_silence`: a bot that honestly does not know (an empty answer, no action) is passed over too,
     as long as there is another. After a failure the next bot's events follow a `Retracted`, its
-    `Grounded` first; its `Done.bot` says who it was. Only the first bot goes by `Query.remote`: the
-    others keep dialogues of their own.
+    `Grounded` first; its `Done` says who it was, and why. Only the first bot goes by
+    `Query.remote`: the others keep dialogues of their own.
     """
 
     def __init__(self, bots: Sequence[BotService], *, on_silence: bool = False) -> None:
@@ -57,6 +59,7 @@ class Fallback(Wrapper):
         )
 
     async def reply(self, query: Query) -> AsyncGenerator[ReplyEvent]:
+        instead_of: list[str] = []
         for number, bot in enumerate(self._bots):
             is_last = number == len(self._bots) - 1
             asked = query if number == 0 else structs.replace(query, remote="")
@@ -65,13 +68,15 @@ class Fallback(Wrapper):
                     async for event in events:
                         if isinstance(event, Done):
                             if self._is_silence(event) and not is_last:
+                                instead_of.append(f"{bot.name}: {_SILENCE}")
                                 break
-                            yield event if number == 0 else _of_another(event, bot.name)
+                            yield event if number == 0 else _of_another(event, bot, instead_of)
                             return
                         yield event
             except BotError as exc:
                 if is_last:
                     raise
+                instead_of.append(f"{bot.name}: {exc}")
                 _log.warning("bot_fell_back", bot=bot.name, to=self._bots[number + 1].name,
                              error=exc.code)  # fmt: skip
             else:
@@ -99,5 +104,7 @@ class Fallback(Wrapper):
         return self._on_silence and not done.text.strip() and not done.actions
 
 
-def _of_another(done: Done, name: str) -> Done:
-    return structs.replace(done, remote="", bot=done.bot or name)
+def _of_another(done: Done, bot: BotService, instead_of: Sequence[str]) -> Done:
+    return structs.replace(
+        done, remote="", bot=done.bot or bot.name, instead_of=(*instead_of, *done.instead_of)
+    )

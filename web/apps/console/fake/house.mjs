@@ -2,6 +2,7 @@
  * A stand-in for the server, in memory: enough of the two contracts to drive every screen of the console. Owns state
  * and answers; knows nothing of browsers. Its one rule: it answers as docs/reference says, or it is useless.
  */
+import { answerBots, createBots } from './bots.mjs';
 import { KNOWLEDGE } from './knowledge.mjs';
 import { AGENTS, conversations, visitorOf } from './people.mjs';
 
@@ -29,6 +30,7 @@ export function createHouse(options = {}) {
     talks: new Map(),
     tries: 0,
     followers: new Set(),
+    bots: createBots(),
   };
 
   const add = (talk) => {
@@ -190,6 +192,8 @@ export function answer(house, method, path, query, body) {
   const call = `${method} ${path}`;
   if (call === 'POST /session') return signIn(house, body);
   if (house.user === null) return fault(401, 'signed_out');
+  const ofBots = answerBots(house.bots, method, path, body);
+  if (ofBots !== undefined) return ofBots;
   const visitor = /^\/visitors\/(.+)$/.exec(path);
   const talk = house.talks.get(Number(/^\/conversations\/(\d+)$/.exec(path)?.[1]));
   switch (call) {

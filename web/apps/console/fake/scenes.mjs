@@ -230,6 +230,53 @@ const lost = async ({ page, socket }) => {
   await page.waitForTimeout(1_800);
 };
 
+const botByApp = async ({ page }) => {
+  await page.getByText('OAuth 应用', { exact: true }).click();
+  await page.getByLabel('名称').fill('分流员');
+  await page.getByLabel('私钥').fill('-----BEGIN PRIVATE KEY-----\nMIIEvQ');
+  await page.getByRole('button', { name: '保存草稿' }).click();
+};
+
+const botRules = async ({ page }) => {
+  await page.getByText('使用规则').click();
+  await page.getByText('更多设置').click();
+  await page.getByRole('button', { name: '看看改了什么' }).click();
+  await page.getByLabel('整个回答最多等').scrollIntoViewIfNeeded();
+};
+
+const botRefused = async ({ page }) => {
+  await page.getByLabel('接口地址').fill('https://dify.example.com/v1');
+  await page.getByLabel('密钥', { exact: true }).fill('sk-not-a-dify-key');
+  await page.getByRole('button', { name: '保存草稿' }).click();
+  await page.getByText('这不是一个能读懂的地址').waitFor();
+};
+
+const botMoved = async ({ page }) => {
+  await page.getByLabel('接口地址').fill('http://dify.example.com');
+};
+
+const botAsked = async ({ page }) => {
+  await page.getByRole('textbox', { name: '问题' }).fill('大衣穿了两次起球了，能换吗');
+  await page.keyboard.press('Enter');
+  await page.getByText('回答被长度上限截断了').waitFor();
+};
+
+/** From the list to a bot, into its form and back, without the mouse. */
+const botByKeys = async ({ page }) => {
+  await page.getByRole('link', { name: /售前顾问/ }).focus();
+  await page.keyboard.press('Enter');
+  await at(page, 'bots/bot/advisor');
+  await page.getByLabel('名称').focus();
+  await page.keyboard.press('Control+A');
+  await page.keyboard.type('改过的名字');
+  await page.getByRole('button', { name: '保存草稿' }).waitFor();
+  await page.getByRole('button', { name: '删除机器人' }).focus();
+  await page.keyboard.press('Enter');
+  await page.getByRole('dialog').waitFor();
+  await page.keyboard.press('Escape');
+  await page.getByRole('dialog').waitFor({ state: 'hidden' });
+};
+
 export const scenes = [
   { name: 'sign-in', user: null },
   { name: 'sign-in-dark-en', user: null, locale: 'en', dark: true },
@@ -332,6 +379,34 @@ export const scenes = [
   { name: 'teams-empty-phone', path: 'team', user: 'admin', act: withoutTeams, ...phone },
   { name: 'teams-phone-en', path: 'team', user: 'admin', locale: 'en', dark: true, ...phone },
   { name: 'teams-chat', path: 'c/1052?view=waiting' },
+  { name: 'bots', path: 'bots', user: 'admin' },
+  { name: 'bots-phone-en', path: 'bots', user: 'admin', locale: 'en', ...phone },
+  { name: 'bots-medium', path: 'bots', user: 'admin', width: 860, height: 900 },
+  { name: 'bots-loading', path: 'bots', user: 'admin', stall: ['/bots'] },
+  { name: 'bots-error', path: 'bots', user: 'admin', break: ['/bots'] },
+  { name: 'bots-no-permission', path: 'bots' },
+  { name: 'bots-new', path: 'bots/new', user: 'admin' },
+  { name: 'bots-new-coze', path: 'bots/new/coze', user: 'admin', act: botByApp, height: 1300 },
+  { name: 'bots-new-coze-phone', path: 'bots/new/coze', user: 'admin', act: botByApp, ...phone },
+  { name: 'bots-one', path: 'bots/bot/advisor', user: 'admin', height: 1500 },
+  { name: 'bots-one-rules', path: 'bots/bot/long', user: 'admin', act: botRules, height: 2200 },
+  { name: 'bots-one-rules-phone', path: 'bots/bot/long', user: 'admin', act: botRules, ...phone },
+  { name: 'bots-one-refused', path: 'bots/bot/long', user: 'admin', act: botRefused, height: 1700 },
+  { name: 'bots-one-moved', path: 'bots/bot/long', user: 'admin', act: botMoved, height: 1500 },
+  { name: 'bots-one-missing', path: 'bots/bot/nobody', user: 'admin' },
+  { name: 'bots-house', path: 'bots/bot/local', user: 'admin' },
+  { name: 'bots-house-phone-dark', path: 'bots/bot/local', user: 'admin', dark: true, ...phone },
+  { name: 'bots-try', path: 'bots/try/advisor', user: 'admin' },
+  { name: 'bots-try-asked', path: 'bots/try/advisor', user: 'admin', act: botAsked },
+  {
+    name: 'bots-try-asked-phone-dark',
+    path: 'bots/try/advisor',
+    user: 'admin',
+    act: botAsked,
+    dark: true,
+    ...phone,
+  },
+  { name: 'bots-by-keys', path: 'bots', user: 'admin', act: botByKeys },
   { name: 'settings', path: 'settings' },
   { name: 'settings-dark-en', path: 'settings', dark: true, locale: 'en' },
   { name: 'settings-phone-en', path: 'settings', ...phone, locale: 'en', dark: true },

@@ -46,7 +46,10 @@ export async function open(browser, options = {}) {
   const problems = [];
   page.on('pageerror', (error) => problems.push(String(error)));
   page.on('console', (message) => {
-    if (message.type() === 'error' && !/status of (401|404|409|429|500)|ERR_/.test(message.text()))
+    if (
+      message.type() === 'error' &&
+      !/status of (400|401|404|409|429|500)|ERR_/.test(message.text())
+    )
       problems.push(message.text());
   });
   const stage = { page, context, house, problems, link: null };
@@ -68,10 +71,19 @@ export async function open(browser, options = {}) {
     }
     const isJson = request.headers()['content-type']?.includes('json');
     const body = isJson ? request.postDataJSON() : {};
-    const { status, json, headers } = answer(house, request.method(), path, url.searchParams, body);
+    const { status, json, lines, headers } = answer(
+      house,
+      request.method(),
+      path,
+      url.searchParams,
+      body,
+    );
     await route.fulfill({
       status,
       ...(json === undefined ? {} : { json }),
+      ...(lines === undefined
+        ? {}
+        : { body: lines.map((one) => `${JSON.stringify(one)}\n`).join('') }),
       ...(headers === undefined ? {} : { headers }),
     });
   });

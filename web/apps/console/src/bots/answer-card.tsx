@@ -47,6 +47,11 @@ function Under({ answer }: { answer: Answer }) {
   const { t } = useTranslation();
   const { phase, text, step, tried, hasRetracted } = answer;
   const notes: string[] = [];
+  const wish = (action: string) => {
+    const [kind = '', ...name] = action.split(': ');
+    const word = kind === 'handoff' || kind === 'tool' ? t(`bots.ask.${kind}`) : kind;
+    return `${word} ${name.join(': ')}`.trim();
+  };
   if (phase === 'asked') {
     notes.push(step === '' ? t('bots.ask.waiting') : t('bots.ask.working', { step }));
   }
@@ -55,7 +60,7 @@ function Under({ answer }: { answer: Answer }) {
   if (phase === 'done' && text.trim() === '') notes.push(t('bots.ask.silent'));
   if (tried?.partial === true) notes.push(t('bots.ask.partial'));
   if (tried !== null && tried.actions.length > 0)
-    notes.push(t('bots.ask.actions', { what: tried.actions.join(', ') }));
+    notes.push(t('bots.ask.actions', { what: tried.actions.map(wish).join(t('bots.and')) }));
   return (
     <>
       {notes.map((note) => (
@@ -93,7 +98,7 @@ function Meters({ tried }: { tried: BotTried }) {
       prompt: number.format(tried.prompt_tokens),
       completion: number.format(tried.completion_tokens),
     });
-    told.push([t('bots.ask.tokens', { count: tokens }), title]);
+    told.push([t('bots.ask.tokens', { count: tokens, number: number.format(tokens) }), title]);
   }
   if (tried.cost > 0) told.push([money(tried.cost, tried.currency, locale)]);
   if (tried.confidence !== null) {

@@ -26,6 +26,7 @@ import { useBotChanged } from './queries.ts';
 import { botSentence } from './sentences.ts';
 import { StandIns } from './stand-ins.tsx';
 import { Input } from './text.tsx';
+import { forget, keep, keptOf } from './unsaved.ts';
 
 interface EditorProps {
   readonly list: BotList;
@@ -44,7 +45,9 @@ const GROUPS: readonly PolicySpec['group'][] = ['time', 'failing', 'load', 'budg
 
 export function Editor({ list, start, bot, base, onSaved, onDirty, children }: EditorProps) {
   const { t, i18n } = useTranslation();
-  const [form, setForm] = useState(start);
+  const [key] = useState(() => bot?.id ?? `new ${start.kind}`);
+  const stamp = base?.updated ?? 0;
+  const [form, setForm] = useState(() => keptOf(key, stamp) ?? start);
   const [faults, setFaults] = useState<Faults>({});
   const [refused, setRefused] = useState<{ field: string; text: string }>();
   const place = useRef<HTMLFormElement>(null);
@@ -67,6 +70,7 @@ export function Editor({ list, start, bot, base, onSaved, onDirty, children }: E
     mutationFn: ({ wish }: { wish: BotForm; wantsCheck: boolean }) =>
       saveBot(wish.id.trim(), changeOf(wish, base)),
     onSuccess: async (saved, { wantsCheck }) => {
+      forget(key);
       const [newest] = saved.versions;
       if (newest !== undefined) setForm(formOf(saved, newest));
       await changed(saved);
@@ -75,12 +79,15 @@ export function Editor({ list, start, bot, base, onSaved, onDirty, children }: E
     onError: (cause) => {
       const said = sentence(cause, t);
       const field = cause instanceof ApiError ? faultField(cause.field, cause.message) : 'form';
-      setRefused({ field, text: botSentence(said, i18n.language, t) });
+      const text = field === 'form' ? said : said.replace(/^[a-z_]+: /, '');
+      setRefused({ field, text: botSentence(text, i18n.language, t) });
     },
   });
 
   const change = (next: Partial<BotForm>) => {
-    setForm((now) => ({ ...now, ...next }));
+    const typed = { ...form, ...next };
+    setForm(typed);
+    keep(key, stamp, typed);
     setRefused(undefined);
   };
   const submit = (wantsCheck: boolean) => {
@@ -101,6 +108,11 @@ export function Editor({ list, start, bot, base, onSaved, onDirty, children }: E
   const shownFaults = Object.keys(faults).length === 0 ? faults : faultsOf(form, held, taken);
   const count = Object.keys(shownFaults).length;
   const specs = specsOf(form.kind).filter((spec) => isShown(spec, form));
+  /** Does a refusal stand at a field that can be seen? */
+  const isPlaced = (field: string) =>
+    field === 'id' ||
+    field.startsWith('policy.') ||
+    specs.some(({ name, secret }) => name === field && secret !== true);
   const drawn = (spec: FieldSpec) => (
     <Setting
       key={keyOf(spec)}
@@ -109,6 +121,7 @@ export function Editor({ list, start, bot, base, onSaved, onDirty, children }: E
       held={held}
       isElsewhere={isElsewhere && (bot?.secrets.includes(spec.name) ?? false)}
       fault={shownFaults[keyOf(spec)]}
+      refusal={spec.secret !== true && refused?.field === spec.name ? refused.text : undefined}
       onValue={(name, value) => change({ values: { ...form.values, [name]: value } })}
       onSecret={(name, draft) => change({ secrets: { ...form.secrets, [name]: draft } })}
     />
@@ -151,7 +164,9 @@ export function Editor({ list, start, bot, base, onSaved, onDirty, children }: E
       {FOLDS.map((fold) => {
         const inside = specs.filter((spec) => spec.fold === fold);
         if (inside.length === 0) return null;
-        const isWrong = inside.some((spec) => shownFaults[keyOf(spec)] !== undefined);
+        const isWrong = inside.some(
+          (spec) => shownFaults[keyOf(spec)] !== undefined || refused?.field === spec.name,
+        );
         return (
           <Fold key={fold} title={t(`bots.form.${fold}`)} isWrong={isWrong}>
             <div className="bots-pairs">{inside.map(drawn)}</div>
@@ -161,7 +176,9 @@ export function Editor({ list, start, bot, base, onSaved, onDirty, children }: E
       <Fold
         title={t('bots.form.policy')}
         text={t('bots.form.policy_text')}
-        isWrong={Object.keys(shownFaults).some((key) => key.startsWith('policy.'))}
+        isWrong={[...Object.keys(shownFaults), refused?.field ?? ''].some((key) =>
+          key.startsWith('policy.'),
+        )}
       >
         {GROUPS.map((group) => (
           <fieldset key={group} className="bots-group">
@@ -173,6 +190,7 @@ export function Editor({ list, start, bot, base, onSaved, onDirty, children }: E
                   spec={spec}
                   value={form.policy[spec.name] ?? ''}
                   fault={shownFaults[`policy.${spec.name}`]}
+                  refusal={refused?.field === `policy.${spec.name}` ? refused.text : undefined}
                   onChange={(value) => change({ policy: { ...form.policy, [spec.name]: value } })}
                 />
               ))}
@@ -194,7 +212,7 @@ export function Editor({ list, start, bot, base, onSaved, onDirty, children }: E
           onChange={(note) => change({ note })}
         />
       )}
-      {refused !== undefined && refused.field !== 'id' && (
+      {refused !== undefined && !isPlaced(refused.field) && (
         <p className="gate-fault" role="alert">
           <Icon name="alert" size={16} />
           {refused.text}
@@ -207,6 +225,19 @@ export function Editor({ list, start, bot, base, onSaved, onDirty, children }: E
         {isDirty && (
           <Button disabled={save.isPending} onClick={() => submit(false)}>
             {t('bots.form.save')}
+          </Button>
+        )}
+        {isDirty && bot !== undefined && base !== undefined && (
+          <Button
+            type="text"
+            disabled={save.isPending}
+            onClick={() => {
+              change(formOf(bot, base));
+              forget(key);
+              setFaults({});
+            }}
+          >
+            {t('bots.form.discard')}
           </Button>
         )}
         {count > 0 && (

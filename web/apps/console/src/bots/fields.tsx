@@ -71,6 +71,8 @@ interface SettingProps {
   /** A secret is stored, but for another address. */
   readonly isElsewhere: boolean;
   readonly fault: Fault | undefined;
+  /** What the server said of it. */
+  readonly refusal: string | undefined;
   readonly onValue: (name: string, value: string) => void;
   readonly onSecret: (name: string, draft: SecretDraft) => void;
 }
@@ -86,16 +88,16 @@ export function Setting(props: SettingProps) {
     label,
     hint: fieldHint(form.kind, spec, t),
     odd: odd && t(`bots.odd.${odd}`, { prefix: spec.prefix ?? '' }),
-    fault: fault && t(`bots.wrong.${fault}`, { field: label }),
+    fault: fault === undefined ? props.refusal : t(`bots.wrong.${fault}`, { field: label }),
     children: null,
   };
   const described = (about.fault ?? about.hint ?? about.odd) !== undefined;
   const aria = {
     id,
     'data-field': keyOf(spec),
-    'aria-invalid': fault !== undefined,
+    'aria-invalid': about.fault !== undefined,
     ...(described ? { 'aria-describedby': `${id}-about` } : {}),
-    ...(fault === undefined ? {} : { status: 'error' as const }),
+    ...(about.fault === undefined ? {} : { status: 'error' as const }),
   };
   if (spec.secret === true) return <Secret {...props} about={about} aria={aria} />;
   const value = form.values[spec.name] ?? '';
@@ -283,28 +285,26 @@ interface RuleProps {
   readonly spec: PolicySpec;
   readonly value: string;
   readonly fault: Fault | undefined;
+  readonly refusal: string | undefined;
   readonly onChange: (value: string) => void;
 }
 
-export function Rule({ spec, value, fault, onChange }: RuleProps) {
+export function Rule({ spec, value, fault, refusal, onChange }: RuleProps) {
   const { t } = useTranslation();
+  const said = fault === undefined ? refusal : t(`bots.wrong.${fault}`, { field: '' });
   const id = `bot-${useId()}`;
   return (
-    <Labelled
-      id={id}
-      label={t(`bots.policy.${spec.name}` as 'bots.policy.idle_s')}
-      fault={fault && t(`bots.wrong.${fault}`, { field: '' })}
-    >
+    <Labelled id={id} label={t(`bots.policy.${spec.name}` as 'bots.policy.idle_s')} fault={said}>
       <Input
         id={id}
         data-field={`policy.${spec.name}`}
         value={value}
         inputMode="decimal"
         autoComplete="off"
-        aria-invalid={fault !== undefined}
+        aria-invalid={said !== undefined}
         placeholder={t('bots.form.standard', { value: spec.standard })}
         suffix={spec.unit && <span className="bots-unit">{t(`bots.unit.${spec.unit}`)}</span>}
-        {...(fault === undefined
+        {...(said === undefined
           ? {}
           : { status: 'error' as const, 'aria-describedby': `${id}-about` })}
         onChange={(event) => onChange(event.target.value)}

@@ -130,12 +130,12 @@ export function Figures({ figures, isFree }: { figures: BotFigures; isFree: bool
   const locale = i18n.language;
   const number = (value: number) => new Intl.NumberFormat(locale).format(value);
   const each = costEach(figures);
-  const unknown = isFree ? t('bots.ask.free') : t('bots.figures.unknown');
+  const unknown = t('bots.figures.unknown');
   const joined = (sums: readonly (readonly [string, number])[]) =>
     sums.length === 0
       ? unknown
       : sums.map(([currency, sum]) => money(sum, currency, locale)).join(' + ');
-  const rows: readonly (readonly [string, string])[] = [
+  const all: readonly (readonly [string, string])[] = [
     [t('bots.figures.answers'), number(figures.answers)],
     [t('bots.figures.failures'), number(figures.failures)],
     [t('bots.figures.half'), span(figures.first_p50_ms, locale)],
@@ -145,6 +145,8 @@ export function Figures({ figures, isFree }: { figures: BotFigures; isFree: bool
     [t('bots.figures.sum'), joined(Object.entries(figures.cost))],
     [t('bots.figures.tokens'), figures.tokens === 0 ? unknown : number(figures.tokens)],
   ];
+  // Where nothing is paid, nothing is said of it.
+  const rows = figures.answers === 0 ? all.slice(0, 2) : isFree ? all.slice(0, 5) : all;
   const isAsked = figures.answers + figures.failures > 0;
   return (
     <section className="sheet bots-part" aria-label={t('bots.figures.heading')}>
@@ -152,7 +154,7 @@ export function Figures({ figures, isFree }: { figures: BotFigures; isFree: bool
       {isAsked ? (
         <>
           <dl className="bots-figures">
-            {rows.slice(0, figures.answers === 0 ? 2 : rows.length).map(([name, value]) => (
+            {rows.map(([name, value]) => (
               <div key={name}>
                 <dt>{name}</dt>
                 <dd>{value}</dd>

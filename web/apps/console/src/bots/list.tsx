@@ -3,7 +3,7 @@ import { Button } from 'antd';
 import type { ReactNode } from 'react';
 import { useTranslation } from 'react-i18next';
 import type { Bot, BotFailure, BotFigures, BotList, BotTried } from '../api/bots.ts';
-import { ago } from '../format/time.ts';
+import { moment } from '../format/time.ts';
 import { Icon } from '../parts/icon.tsx';
 import { useNow } from '../parts/now.ts';
 import { BOTS, type BotsRoute } from '../router/route.ts';
@@ -219,7 +219,7 @@ function Why(props: RowProps & { now: number; state: ReturnType<typeof stateOf> 
   if (state === 'ill' && check !== undefined)
     return <span className="bots-why">{botSentence(check.detail, i18n.language, t)}</span>;
   if (state === 'failing' && failure !== null) {
-    const when = ago(failure.time, now, t, i18n.language);
+    const when = moment(failure.time, now, t, i18n.language);
     const why = botSentence(failure.detail, i18n.language, t);
     return <span className="bots-why">{t('bots.last_failure', { when, why })}</span>;
   }

@@ -4,7 +4,7 @@ import { type Bot, type BotList, checkBot, listBots } from '../api/bots.ts';
 
 const BOTS = ['bots'] as const;
 /** Figures and failures are written down every few seconds; nobody needs them sooner than this. */
-const REFRESH_MS = 20_000;
+const REFRESH_MS = 10_000;
 /** A check costs the platform a request. */
 const CHECK_MS = 60_000;
 
