@@ -79,7 +79,10 @@ async function lead(page, from, way, to) {
 
 const tab = (page, name) => page.getByRole('tab', { name: new RegExp(name) });
 const isSaved = (page) => page.locator('.flow-save', { hasText: '已自动保存' }).waitFor();
-const showAll = (page) => page.getByRole('button', { name: '看全部' }).click();
+async function showAll(page) {
+  await page.getByRole('button', { name: '看全部' }).click();
+  await page.waitForTimeout(200); // it waits for the next frame
+}
 
 async function signIn(page, password, isFirst) {
   await page.goto(`${url}/console/`);
@@ -290,7 +293,10 @@ try {
   await admin.setViewportSize({ width: 390, height: 844 });
   await accessible(admin, 'the canvas on a phone');
   await admin.getByRole('button', { name: '清单' }).click();
-  await admin.locator('.flow-outline').getByRole('button', { name: /敏感词/ }).click();
+  await admin
+    .locator('.flow-outline')
+    .getByRole('button', { name: /敏感词/ })
+    .click();
   await picture(admin, 'phone-list');
 
   assert.deepEqual(faults, [], 'a page threw');

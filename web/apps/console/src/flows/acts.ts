@@ -123,7 +123,7 @@ export function useActs({ graph, most, selected, onEdit, onSelect, onAdded }: Ac
         return width === undefined || height === undefined ? undefined : { width, height };
       }),
     );
-    requestAnimationFrame(() => void flow.fitView({ padding: 0.16, maxZoom: 1 }));
+    requestAnimationFrame(() => void flow.fitView({ padding: 0.1, maxZoom: 1 }));
   };
 
   const importFile = async (file: File | undefined) => {
@@ -135,7 +135,7 @@ export function useActs({ graph, most, selected, onEdit, onSelect, onAdded }: Ac
     }
     onEdit(() => ({ ...graph, ...read }));
     onSelect(NOTHING);
-    requestAnimationFrame(() => void flow.fitView({ padding: 0.16, maxZoom: 1 }));
+    requestAnimationFrame(() => void flow.fitView({ padding: 0.1, maxZoom: 1 }));
   };
 
   return { middle, add, addBehind, remove, put, copied, duplicate, arrangeAll, importFile };

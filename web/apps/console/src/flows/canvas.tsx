@@ -29,7 +29,7 @@ import { kindName, nodeName } from './words.ts';
 
 export const DRAGGED = 'application/x-qingniao-node';
 const TYPES = { step: Step };
-const FIT = { padding: 0.16, maxZoom: 1 };
+const FIT = { padding: 0.1, maxZoom: 1 };
 
 interface CanvasProps {
   readonly graph: Graph;

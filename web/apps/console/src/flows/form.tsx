@@ -238,7 +238,15 @@ function Control({ field, kind, label, value, onChange, ...rest }: ControlProps)
     case 'bot':
     case 'flow':
     case 'team':
-      return <ElsewhereBox {...box} what={field.control} value={value} onChange={onChange} />;
+      return (
+        <ElsewhereBox
+          {...box}
+          what={field.control}
+          isOptional={field.name !== 'bot'}
+          value={value}
+          onChange={onChange}
+        />
+      );
     case 'raw':
       return <Input.TextArea id={box.id} value={JSON.stringify(value)} readOnly autoSize />;
     default:
@@ -255,12 +263,14 @@ function Control({ field, kind, label, value, onChange, ...rest }: ControlProps)
 
 const SHORT: ReadonlySet<string> = new Set(['label', 'title']);
 
+/** `isOptional`: without a bot none is asked, and not the usual one. */
 function ElsewhereBox({
   what,
+  isOptional,
   value,
   onChange,
   ...box
-}: BoxProps<unknown> & { what: 'bot' | 'flow' | 'team' }) {
+}: BoxProps<unknown> & { what: 'bot' | 'flow' | 'team'; isOptional: boolean }) {
   const { t } = useTranslation('flows');
   const { names, flow } = useDesk();
   const found: Option[] =
@@ -275,7 +285,13 @@ function ElsewhereBox({
       : [
           {
             value: what === 'team' ? '0' : '',
-            label: t(what === 'team' ? 'inspector.everybody' : 'inspector.usual'),
+            label: t(
+              what === 'team'
+                ? 'inspector.everybody'
+                : isOptional
+                  ? 'inspector.without'
+                  : 'inspector.usual',
+            ),
           },
         ];
   return (
@@ -365,4 +381,3 @@ function ListBox({ field, kind, value, isOff, onChange }: ListProps) {
     </div>
   );
 }
-

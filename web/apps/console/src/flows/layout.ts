@@ -8,7 +8,7 @@ export interface Size {
   readonly height: number;
 }
 
-const BETWEEN_RANKS = 84;
+const BETWEEN_RANKS = 64;
 const BETWEEN_NODES = 32;
 const GRID = 4;
 

@@ -38,7 +38,7 @@ export function Tools({ editing, onArrange }: ToolsProps) {
         +
       </button>
       <i />
-      <button type="button" onClick={() => void flow.fitView({ padding: 0.16, maxZoom: 1 })}>
+      <button type="button" onClick={() => void flow.fitView({ padding: 0.1, maxZoom: 1 })}>
         {t('canvas.fit')}
       </button>
       {!isReadOnly && (
