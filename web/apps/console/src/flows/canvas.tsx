@@ -13,6 +13,7 @@ import {
   type NodeChange,
   ReactFlow,
   useReactFlow,
+  useStore,
 } from '@xyflow/react';
 import '@xyflow/react/dist/base.css';
 import { type DragEvent, useCallback, useEffect, useMemo, useRef, useState } from 'react';
@@ -29,6 +30,8 @@ import { kindName, nodeName } from './words.ts';
 
 export const DRAGGED = 'application/x-qingniao-node';
 const TYPES = { step: Step };
+/** Below this zoom nothing but titles can be made out. */
+const FAR = 0.28;
 const FIT = { padding: 0.1, maxZoom: 1 };
 
 interface CanvasProps {
@@ -48,6 +51,7 @@ export function Canvas(props: CanvasProps) {
   const { t, i18n } = useTranslation('flows');
   const { isReadOnly } = useDesk();
   const flow = useReactFlow();
+  const isFar = useStore((state) => state.transform[2] < FAR);
   const around = useMemo(
     () => ({
       problems,
@@ -126,7 +130,7 @@ export function Canvas(props: CanvasProps) {
 
   return (
     <ReactFlow<StepNode>
-      className="flow-canvas"
+      className={isFar ? 'flow-canvas flow-far' : 'flow-canvas'}
       aria-label={t('canvas.label')}
       nodes={nodes}
       edges={edges}
