@@ -213,6 +213,10 @@ def answer_to(request: Request[Any, Any, Any], exc: Exception) -> Response[bytes
         return _response(400, fault_body("bad_input", text, temporary=False, field=field))
     if isinstance(exc, HTTPException):
         return _foreign(exc)
+    if isinstance(exc, RecursionError):
+        log.warning("nested_too_deeply", method=request.method, route=_route(request))
+        text = "The body is nested too deeply."
+        return _response(400, fault_body("bad_input", text, temporary=False))
     if not isinstance(exc, QingniaoError):
         log.error("request_failed", exc=exc, method=request.method, route=_route(request))
         text = "This is our fault; the server's log says more."

@@ -13,6 +13,7 @@ from qingniao.flow.trial import Spoken, Tried
 __all__ = [
     "FlowBack",
     "FlowChecked",
+    "FlowCounts",
     "FlowDraft",
     "FlowDrawing",
     "FlowId",
@@ -116,6 +117,15 @@ class FlowTry(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     agents_online: Annotated[int, Meta(ge=0)] | None = None
     now_ms: Stamp = 0
     sends: bool = False
+
+
+class FlowCounts(Struct, frozen=True, kw_only=True):
+    """How often each way out was taken. An empty port: the flow rested or ended at that node; those
+    who rested and left by no way have not written since."""
+
+    version: int
+    hours: int
+    nodes: dict[str, dict[str, int]]
 
 
 class FlowPort(Struct, frozen=True, kw_only=True):

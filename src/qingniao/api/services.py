@@ -25,6 +25,7 @@ from qingniao.storage.flow_secrets import FlowSecrets
 from qingniao.storage.flows import Flows
 from qingniao.storage.ids import IdRange
 from qingniao.storage.knowledge import KnowledgeEntries
+from qingniao.storage.rollups import Rollups
 from qingniao.storage.rows import BotRow, User
 from qingniao.storage.site import SiteSettings
 from qingniao.storage.teams import Teams
@@ -90,6 +91,7 @@ class Services:
     bot_records: BotRecords
     flows: Flows
     flow_secrets: FlowSecrets
+    rollups: Rollups
     try_flow: Callable[[Plan, Trying], Awaitable[Tried]]
     """One turn of a flow, as a visitor would have it, without a trace. Raises `TimeoutError`."""
     default_bot: str = ""

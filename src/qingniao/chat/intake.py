@@ -73,6 +73,8 @@ class Outcome(Struct, frozen=True):
     team: Wanted | None = None
     message: dict[str, str] = {}
     """`bot` that answered and the `id` that its platform has for the answer, for ratings of it."""
+    flow: str = ""
+    """Which flow was walked, in which versions: with `trace` it says why."""
     woken: dict[str, Any] = {}
     """Not an answer: a time was up for the flow that stood there. Taken while it still does and the
     visitor has not written; otherwise it leaves no trace."""
@@ -233,6 +235,8 @@ def _outcome(head: Head, o: Outcome, now_ms: int) -> Decision:
     if late == "answered":
         return Decision(o, [], repeat=True)
     step: dict[str, Any] = {"answers": o.answers, "trace": list(o.trace)}
+    if o.flow:
+        step["flow"] = o.flow
     if late:
         step["dropped"] = late
         step["unsaid"] = [body for _, body in o.says]

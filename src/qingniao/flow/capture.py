@@ -49,6 +49,10 @@ _ORDINALS: Final = {
     "一": 0, "二": 1, "两": 1, "三": 2, "四": 3, "五": 4, "六": 5, "七": 6, "八": 7, "九": 8,
     "first": 0, "second": 1, "third": 2, "fourth": 3, "fifth": 4,
 }  # fmt: skip
+_FILLERS: Final = re.compile(
+    r"我|你们?|您|要|想|请|帮|给|的|了|吧|呀|啊|哦|嗯|就|那个|这个|选|一下|谢谢|麻烦|办理|咨询|需要"
+    r"|\b(?:please|the|one|i'd|i|want|would|like|to|my|an?|thanks|thank|you|need)\b"
+)
 _STARS: Final = re.compile(r"([★⭐🌟])\ufe0f?")
 _SCORE: Final = re.compile(r"(?<![\d.])([1-5])(?![\d.])")
 
@@ -123,8 +127,8 @@ def choose(text: str, labels: Sequence[str]) -> int | None:
     index = int(ordinal) - 1 if re.fullmatch(r"[1-9]\d?", ordinal) else _ORDINALS.get(ordinal)
     if index is not None:
         return index if index < len(labels) else None
-    # "the blue one, please": one label is part of the reply, and only one.
-    held = [i for i, label in enumerate(labels) if bare(label) and bare(label) in said]
+    # "the blue one, please": a label, and around it only words that say nothing else.
+    held = [i for i, label in enumerate(labels) if bare(label) and _is_around(bare(label), said)]
     return held[0] if len(held) == 1 else None
 
 
@@ -139,6 +143,13 @@ def read_score(text: str) -> int | None:
         return int(found[0])
     index = _ORDINALS.get(re.sub(r"(?:分|星|颗星)$", "", bare(text)))
     return index + 1 if index is not None and index < 5 else None
+
+
+def _is_around(label: str, said: str) -> bool:
+    if label not in said:
+        return False
+    rest = _FILLERS.sub("", said.replace(label, " ", 1))
+    return re.search(r"\w", rest) is None
 
 
 def _day(year: int, month: int, day: int) -> str | None:

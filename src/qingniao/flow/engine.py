@@ -184,7 +184,9 @@ def _over(
     """The turn is over. If the flow speaks to those who fall silent, the time begins to run."""
     handed = bool(effects) and isinstance(effects[-1], Handoff)
     if plan.idle_s and not state.is_idle and not handed:
-        rested = structs.replace(_rested(state), steps=state.steps, visitor=state.visitor)
+        rested = structs.replace(
+            _rested(state), steps=state.steps, visitor=state.visitor, edition=plan.edition
+        )
         return rested, (*effects, Wait(for_s=plan.idle_s))
     return _rested(state), tuple(effects)
 

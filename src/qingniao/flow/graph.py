@@ -84,7 +84,7 @@ def decode(document: bytes) -> Flow:
     try:
         return convert(msgspec.json.decode(document))
     except RecursionError as exc:
-        raise msgspec.DecodeError("The document is nested too deeply") from exc
+        raise msgspec.ValidationError("The document is nested too deeply") from exc
 
 
 def convert(document: object) -> Flow:
@@ -92,7 +92,10 @@ def convert(document: object) -> Flow:
     `FlowFromNewer`."""
     if not isinstance(document, Mapping):
         raise msgspec.ValidationError("A flow is an object")
-    return msgspec.convert(upgrade(document), Flow)
+    try:
+        return msgspec.convert(upgrade(document), Flow)
+    except RecursionError as exc:
+        raise msgspec.ValidationError("The document is nested too deeply") from exc
 
 
 def pick(texts: Texts, locale: str) -> str:

@@ -53,7 +53,7 @@ class FlowState(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Their silence was noticed; once is enough."""
     visitor: str = ""
     edition: str = ""
-    """Which plan a waiting `node` belongs to."""
+    """Which plan a waiting `node` belongs to, or the silence that is to be noticed."""
     due_ms: int = 0
     """When `Elapsed` is due, wall-clock milliseconds; 0: never. Set by whoever carries a `Wait`
     out."""

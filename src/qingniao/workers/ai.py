@@ -226,7 +226,7 @@ class AIWorker:
         """What the turn begins with; and the plan that it is walked on."""
         state, transcript = run.state, run.transcript
         waits = bool(state.node)
-        if waits:
+        if waits or run.woken:
             run.plan = await self._edition(run)
         if run.woken:
             return Elapsed(about=await self._about(run, run.plan.needs))

@@ -13,6 +13,7 @@ from qingniao.bus.base import WorkQueue
 from qingniao.chat.head import Head
 from qingniao.chat.ports import MessageLog, Role
 from qingniao.errors import StorageError
+from qingniao.flow.counting import counted
 from qingniao.log import get_logger
 from qingniao.protocol.frames import Entry, EntryType
 from qingniao.storage.conversations import Counted
@@ -162,6 +163,9 @@ def add_amounts(entry: Entry, sums: Counter[tuple[int, str, str]]) -> None:
         return
     if kind == EntryType.STATUS:
         sums[hour, f"became_{body['to']}", str(body.get("why", ""))] += 1
+    elif kind == EntryType.STEP:
+        for metric, label in counted(body):
+            sums[hour, metric, label] += 1
     elif kind == EntryType.RATING:
         metric = "answer_ratings" if "of" in body else "ratings"
         sums[hour, metric, str(body.get("score"))] += 1

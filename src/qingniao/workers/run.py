@@ -172,6 +172,7 @@ class Run:
             trace=tuple(self._trace),
             team=self._team if handoff is not None else None,
             message=self._message,
+            flow=self.plan.edition,
             woken=self.woken,
         )
 

@@ -10,14 +10,18 @@ import msgspec
 
 from qingniao.flow import samples
 from qingniao.flow.events import (
+    About,
     Answered,
     BotFailed,
     Cite,
     Classified,
+    Elapsed,
     Event,
     Found,
     Hit,
     Moderated,
+    Remembered,
+    ServiceFailed,
     TimedOut,
     VisitorSaid,
     Wish,
@@ -48,6 +52,69 @@ REPLY = Answered(
     options=("退款退到哪里？",),
     took_ms=3,
 )
+
+HI = VisitorSaid(text="你好", visitor="v1")
+THERE = About(now_ms=1_795_600_000_000, agents_online=1)
+NOBODY = About(now_ms=1_795_600_000_000, agents_online=0)
+
+MENU: dict[str, tuple[str, tuple[Event, ...]]] = {
+    "menu_order_with_people": (
+        "An order number in a sentence, and somebody is there",
+        (
+            HI,
+            VisitorSaid(text="1", about=THERE),
+            VisitorSaid(text="订单号是 2026112501 谢谢", about=THERE),
+            Remembered(),
+        ),
+    ),
+    "menu_order_at_night": (
+        "Nobody is there: a phone number at the second try, a rating, and thanks",
+        (
+            HI,
+            VisitorSaid(text="查物流", about=NOBODY),
+            VisitorSaid(text="2026112501", about=NOBODY),
+            Remembered(),
+            VisitorSaid(text="138001", about=NOBODY),
+            VisitorSaid(text="138-0013-8000", about=NOBODY),
+            Remembered(),
+            VisitorSaid(text="5 非常满意", about=NOBODY),
+        ),
+    ),
+    "menu_silent_after_policy": (
+        "The answer was enough: nobody rates, and the time is up",
+        (HI, VisitorSaid(text="我要退换货"), Elapsed(), HI),
+    ),
+    "menu_gives_up": (
+        "No number twice, and another who does not want to say it",
+        (
+            HI,
+            VisitorSaid(text="第一个"),
+            VisitorSaid(text="就那个订单"),
+            VisitorSaid(text="上周买的"),
+            HI,
+            VisitorSaid(text="查物流"),
+            VisitorSaid(text="不知道"),
+        ),
+    ),
+    "menu_record_away": (
+        "The visitor's record cannot be changed, which stops nobody",
+        (
+            HI,
+            VisitorSaid(text="查物流", about=THERE),
+            VisitorSaid(text="2026112501", about=THERE),
+            ServiceFailed(reason="The visitor's record could not be changed."),
+        ),
+    ),
+    "menu_in_english": (
+        "Buttons in English, a file in place of a choice",
+        (
+            VisitorSaid(text="hello", locale="en"),
+            VisitorSaid(text="", locale="en", files=1),
+            VisitorSaid(text="hello", locale="en"),
+            VisitorSaid(text="talk to a person", locale="en"),
+        ),
+    ),
+}
 
 SCRIPTS: dict[str, tuple[str, tuple[Event, ...]]] = {
     "answered": (
@@ -161,12 +228,12 @@ SCRIPTS: dict[str, tuple[str, tuple[Event, ...]]] = {
 
 def main() -> None:
     """Write every history."""
-    plan = prepare(samples.read(samples.AFTER_SALES))
-    for name, (title, events) in SCRIPTS.items():
-        beats = replay(plan, events)
-        history = History(title=title, flow=samples.AFTER_SALES, beats=beats)
-        text = msgspec.json.format(msgspec.json.encode(history), indent=1)
-        Path(__file__).with_name(f"{name}.json").write_bytes(text + b"\n")
+    for flow, scripts in ((samples.AFTER_SALES, SCRIPTS), (samples.ORDER_MENU, MENU)):
+        plan = prepare(samples.read(flow))
+        for name, (title, events) in scripts.items():
+            history = History(title=title, flow=flow, beats=replay(plan, events))
+            text = msgspec.json.format(msgspec.json.encode(history), indent=1)
+            Path(__file__).with_name(f"{name}.json").write_bytes(text + b"\n")
 
 
 if __name__ == "__main__":

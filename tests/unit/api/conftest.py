@@ -31,6 +31,7 @@ from qingniao.storage.flow_secrets import FlowSecrets
 from qingniao.storage.flows import Flows
 from qingniao.storage.ids import IdRange, Ids
 from qingniao.storage.knowledge import KnowledgeEntries
+from qingniao.storage.rollups import Rollups
 from qingniao.storage.site import SiteSettings
 from qingniao.storage.teams import Teams
 from qingniao.storage.users import Sessions, Users
@@ -186,6 +187,7 @@ async def house(tmp_path: Path, outgoing: Outgoing) -> AsyncIterator[House]:
         bot_records=BotRecords(database),
         flows=Flows(database),
         flow_secrets=FlowSecrets(database),
+        rollups=Rollups(database),
         try_flow=try_flow,
         blobs=blobs,
         conversation_numbers=IdRange(Ids(database), "conversation"),

@@ -5,8 +5,10 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
+from qingniao.flow.counting import label_of, metric_of
 from qingniao.flow.formats import FORMAT
 from qingniao.flow.graph import MAX_NODES
+from qingniao.storage.rollups import Rollup
 
 if TYPE_CHECKING:
     from tests.unit.api.conftest import House
@@ -362,3 +364,40 @@ async def test_agents_may_not(house: "House", admin: Admin) -> None:
     ]
     for call in calls:
         assert code(await call) == (403, "not_allowed")
+
+
+async def test_a_body_nested_without_end_is_refused(admin: Admin) -> None:
+    for deep in (500, 100_000):
+        body = '{"began_from": 0, "graph": {"a": ' + "[" * deep + "1" + "]" * deep + "}}"
+        answer = await admin.client.put(
+            "/api/v1/flows/hello", content=body, headers={"Content-Type": "application/json"}
+        )
+        assert answer.status_code == 400, answer.text
+
+
+async def test_a_draft_that_changed_since_it_was_looked_at_is_not_published(admin: Admin) -> None:
+    first = await admin.save(HELLO)
+    await admin.save(drawing(), first["updated"])
+    answer = await admin.post("publish", {"began_from": first["updated"]})
+    assert code(answer) == (409, "draft_changed"), "not the problems of what nobody looked at"
+
+
+async def test_how_often_each_way_was_taken_is_told(house: "House", admin: Admin) -> None:
+    await admin.published(ASKS)
+    hour = house.now_ms // 3_600_000
+    amounts = [
+        Rollup(hour=at, metric=metric_of("hello", version), label=label_of(node, port), value=value)
+        for at, version, node, port, value in (
+            (hour, 1, "ask", "", 10), (hour - 1, 1, "ask", "", 5), (hour, 1, "ask", "captured", 9),
+            (hour - 200, 1, "ask", "captured", 100), (hour, 2, "ask", "captured", 100),
+            (hour, 1, "gone", "x", 100),
+        )
+    ]  # fmt: skip
+    await house.services.rollups.add(amounts)
+    told = (await admin.client.get("/api/v1/flows/hello/counts")).json()
+    assert told == {"version": 1, "hours": 168, "nodes": {"ask": {"": 15, "captured": 9}}}
+    hourly = await admin.client.get("/api/v1/flows/hello/counts", params={"hours": 1})
+    assert hourly.json()["nodes"] == {"ask": {"": 10, "captured": 9}}
+    await admin.save(HELLO, flow="draft")
+    for call in ("draft/counts", "hello/counts?version=9"):
+        assert code(await admin.client.get(f"/api/v1/flows/{call}")) == (404, "not_found")

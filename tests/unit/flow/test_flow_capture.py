@@ -107,7 +107,10 @@ LABELS = ["退货", "换货", "查物流"]
         ("选1", 0),
         ("我想查物流", 2),
         ("the second one", 1),
+        ("请帮我换货，谢谢", 1),
         ("退货还是换货", None),
+        ("退货的运费谁出", None),
+        ("我不要退货", None),
         ("4", None),
         ("别的", None),
         ("", None),
@@ -124,3 +127,9 @@ def test_choice(text: str, index: int | None) -> None:
 )  # fmt: skip
 def test_score(text: str, score: int | None) -> None:
     assert read_score(text) == score
+
+
+def test_a_choice_in_a_polite_sentence() -> None:
+    assert choose("I'd like the blue one, please", ["red", "blue"]) == 1
+    assert choose("not the blue one", ["red", "blue"]) is None
+    assert choose("bluebird", ["red", "blue"]) is None

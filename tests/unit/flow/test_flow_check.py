@@ -42,7 +42,7 @@ def test_a_sound_drawing_has_no_problems() -> None:
     assert check(flow(SMALL, *LINES)) == []  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("name", [samples.AFTER_SALES])
+@pytest.mark.parametrize("name", samples.NAMES)
 def test_samples_have_no_problems(name: str) -> None:
     assert check(samples.read(name)) == []
 

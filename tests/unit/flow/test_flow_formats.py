@@ -65,5 +65,14 @@ def test_a_document_nested_without_end_is_refused() -> None:
         decode(deep)
 
 
+def test_settings_nested_without_end_are_refused() -> None:
+    deep: object = "x"
+    for _ in range(5_000):
+        deep = [deep]
+    nodes = [{"id": "start", "kind": "start", "settings": {"x": deep}}]
+    with pytest.raises(msgspec.ValidationError, match="too deeply"):
+        convert({"id": "f", "fallback": {}, "nodes": nodes})
+
+
 def test_the_samples_are_brought_up_to_date() -> None:
     assert samples.read(samples.AFTER_SALES).format == FORMAT

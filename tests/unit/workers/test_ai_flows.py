@@ -256,8 +256,10 @@ async def test_inside_an_old_version_a_conversation_finishes_there() -> None:
     house.plan = prepare(NEWER)
     await house.hears("13800138000")
     assert house.texts()[-1] == "记下 13800138000"
+    assert house.bodies(EntryType.STEP)[-1]["flow"] == "f@1"
     await house.hears("还有一个问题")
     assert house.texts()[-1] == "新版", "and what it begins then is the new one"
+    assert house.bodies(EntryType.STEP)[-1]["flow"] == "f@2"
 
 
 @pytest.mark.parametrize("failing", [True, False])
@@ -294,6 +296,27 @@ async def test_a_trigger_chooses_the_flow() -> None:
     assert house.texts()[-1] == "电话？"
     await house.hears("有优惠吗")
     assert house.texts()[-1] == "电话？", "a reply to a question is a reply"
+
+
+LULL = drawn(
+    {"start": ("start", {"catches": False, "triggers": [
+        {"port": "promo", "on": "keyword", "words": ["优惠"]},
+        {"port": "idle", "on": "idle", "idle_s": 30}]}), "tell": said("满百减十"),
+     "more": said("还想看看吗")},
+    "start.promo > tell", "start.asked > tell", "start.idle > more", id="lull",
+)  # fmt: skip
+
+
+async def test_a_silence_is_noticed_by_the_flow_that_spoke_last() -> None:
+    house = timed(ASKS, LULL)
+    house.shelf.older["lull@1"] = prepare(LULL)
+    await house.hears("有优惠吗")
+    await house.later(30)
+    assert house.texts() == ["满百减十", "还想看看吗"]
+    await house.later(300)
+    assert len(house.texts()) == 2
+    await house.hears("你好")
+    assert house.texts()[-1] == "电话？"
 
 
 async def test_a_fault_of_ours_in_a_woken_flow_brings_a_person() -> None:

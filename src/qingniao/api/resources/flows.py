@@ -14,6 +14,7 @@ from qingniao.api.faults import BadInput, DraftConflict, FlowUnsound, FlowUsed, 
 from qingniao.api.flow_bodies import (
     FlowBack,
     FlowChecked,
+    FlowCounts,
     FlowDraft,
     FlowDrawing,
     FlowId,
@@ -33,11 +34,12 @@ from qingniao.api.identity import Here, admins
 from qingniao.api.services import Services
 from qingniao.flow.book import Book, bind
 from qingniao.flow.check import Known, Problem, check, errors
+from qingniao.flow.counting import label_of, metric_of
 from qingniao.flow.events import About
 from qingniao.flow.formats import FORMAT, FlowFromNewer
 from qingniao.flow.graph import MAX_FLOW_BYTES, MAX_NODES, Flow, convert, pick
 from qingniao.flow.nodes.start import StartSettings
-from qingniao.flow.plan import FlowUnreadable, Plan, called_by, place, prepare
+from qingniao.flow.plan import FlowUnreadable, Plan, called_by, place, prepare, ways_out
 from qingniao.flow.secrets import origin_of, place_of
 from qingniao.flow.trial import Trying
 from qingniao.storage.flows import DraftChanged
@@ -47,6 +49,7 @@ __all__ = ["router"]
 
 BODY_BYTES: Final = MAX_FLOW_BYTES + 65_536
 """A drawing with what is around it."""
+MAX_HOURS: Final = 24 * 366
 
 Id = Annotated[str, PathParameter()]
 
@@ -129,6 +132,8 @@ async def publish_flow(flow: Id, data: JSONBody[FlowPublish], services: Here) ->
     draft = await services.flows.draft(flow)
     if draft is None:
         raise NotFound
+    if draft.updated != data.began_from:
+        raise DraftConflict
     _must_be_sound(check(_read(draft.graph, flow), await _known(services)))
     try:
         row = await services.flows.publish(flow, services.clock(), began_from=data.began_from)
@@ -186,6 +191,32 @@ async def export_flow(flow: Id, services: Here, version: FromQuery[int] = 0) -> 
         media_type="application/json",
         headers={"Content-Disposition": f'attachment; filename="{name}"'},
     )
+
+
+@get("/{flow:str}/counts", guards=[admins])
+async def count_flow(
+    flow: Id, services: Here, version: FromQuery[int] = 0, hours: FromQuery[int] = 168
+) -> FlowCounts:
+    """How often each way of a published version was taken in the last so many hours."""
+    rows = await services.flows.versions(flow)
+    published = [row for row in rows if row.status == "published"]
+    row = next((r for r in published if version in (0, r.version)), None)
+    if row is None:
+        raise NotFound
+    hours = min(max(hours, 1), MAX_HOURS)
+    end = services.clock() // 3_600_000 + 1
+    sums: dict[str, int] = {}
+    metric = metric_of(flow, row.version)
+    for amount in await services.rollups.between(metric, end - hours, end):
+        sums[amount.label] = sums.get(amount.label, 0) + round(amount.value)
+    drawn = msgspec.structs.replace(_read(row.graph, flow), version=row.version)
+    plan = _plan(drawn, await _published(services))
+    nodes: dict[str, dict[str, int]] = {}
+    for id, placed in plan.nodes.items():
+        ports = ("", *(port.name for port in ways_out(placed)))
+        taken = {port: sums.get(label_of(id, port), 0) for port in ports}
+        nodes[id] = {port: count for port, count in taken.items() if count}
+    return FlowCounts(version=row.version, hours=hours, nodes={n: p for n, p in nodes.items() if p})
 
 
 @post("/{flow:str}/try", guards=[admins], status_code=200, request_max_body_size=BODY_BYTES)
@@ -350,7 +381,7 @@ router = Router(
     path="/api/v1/flows",
     route_handlers=[
         list_flows, list_kinds, list_secrets, put_secret, get_flow, save_draft, check_flow,
-        publish_flow, roll_back, drop_draft, remove_flow, export_flow, try_flow,
+        publish_flow, roll_back, drop_draft, remove_flow, export_flow, count_flow, try_flow,
     ],
     tags=["flows"],
 )  # fmt: skip

@@ -5,9 +5,12 @@ from typing import Final
 
 from qingniao.flow.graph import Flow, decode
 
-__all__ = ["AFTER_SALES", "read"]
+__all__ = ["AFTER_SALES", "NAMES", "ORDER_MENU", "read"]
 
 AFTER_SALES: Final = "after_sales"
+ORDER_MENU: Final = "order_menu"
+NAMES: Final = (AFTER_SALES, ORDER_MENU)
+"""The first is what a new installation publishes; others are for taking as a draft."""
 
 
 def read(name: str) -> Flow:

@@ -15,6 +15,7 @@ from qingniao.runtime.trying import make_trial
 from qingniao.storage.files import Files
 from qingniao.storage.first_run import FirstRun
 from qingniao.storage.ids import IdRange, Ids
+from qingniao.storage.rollups import Rollups
 from qingniao.storage.site import SiteSettings
 
 __all__ = ["ApiRoom"]
@@ -58,6 +59,7 @@ class ApiRoom:
             bot_records=base.bot_records,
             flows=base.flows,
             flow_secrets=base.flow_secrets,
+            rollups=Rollups(engines.database),
             try_flow=make_trial(base),
             default_bot=config.ai.bot,
             local_bot=lambda: base.local_bot,
