@@ -42,7 +42,9 @@ LEFT_OUT: Final = {
 
 BROWSER: Final = {
     "@ant-design/icons": "icons that belong to antd",
+    "@dagrejs/dagre": "flows put in order from left to right; comes with the canvas only",
     "@tanstack/react-query": "fetching, caching and paging of lists",
+    "@xyflow/react": "the canvas on which flows are drawn; comes when one is opened",
     "antd": "the console's controls",
     "i18next": "texts in Chinese and English, plurals by locale",
     "react": "the console",

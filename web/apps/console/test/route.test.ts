@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { BOTS, format, HOME, parse, type Route } from '../src/router/route.ts';
+import { BOTS, FLOWS, format, HOME, parse, type Route } from '../src/router/route.ts';
 
 const view = fc.constantFrom('mine', 'waiting', 'all' as const);
 const route: fc.Arbitrary<Route> = fc.oneof(
@@ -22,6 +22,7 @@ const route: fc.Arbitrary<Route> = fc.oneof(
     at: fc.constantFrom('new', 'try' as const),
     bot: fc.constantFrom(null, 'shop', 'new', 'try', 'a-2'),
   }),
+  fc.record({ name: fc.constant('flows' as const), flow: fc.constantFrom(null, 'shop', 'a_2') }),
   fc.constantFrom(BOTS, { name: 'bots', at: 'bot', bot: 'new' } as const),
 ) as fc.Arbitrary<Route>;
 
@@ -46,4 +47,8 @@ test.each(['c/0', 'c/-4', 'c/1e99', 'c/abc', 'c', 'nowhere/at/all'])('%s leads h
 
 test.each(['bots/bot', 'bots/bot/Not-An-Id', 'bots/elsewhere'])('%s leads to all bots', (path) => {
   expect(parse(path, '')).toEqual(BOTS);
+});
+
+test.each(['flows', 'flows/Not-An-Id', 'flows/ä'])('%s leads to all flows', (path) => {
+  expect(parse(path, '')).toEqual(FLOWS);
 });

@@ -1,4 +1,6 @@
 import { expect, test } from 'vitest';
+import flowsEn from '../src/flows/words/en.json';
+import flowsZh from '../src/flows/words/zh-CN.json';
 import en from '../src/i18n/en.json';
 import { firstLocale } from '../src/i18n/setup.ts';
 import zh from '../src/i18n/zh-CN.json';
@@ -18,8 +20,8 @@ const bare = (key: string): string => key.replace(/_(one|other)$/, '');
 const holes = (text: string): string[] =>
   [...text.matchAll(/\{\{(\w+)\}\}/g)].map(([hole]) => hole).sort();
 
-const chinese = flat(zh);
-const english = flat(en);
+const chinese = flat({ ...zh, flows: flowsZh });
+const english = flat({ ...en, flows: flowsEn });
 
 test('both languages say the same things', () => {
   expect([...new Set([...english.keys()].map(bare))].sort()).toEqual(

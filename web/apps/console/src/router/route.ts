@@ -21,9 +21,16 @@ export interface BotsRoute {
   readonly bot: string | null;
 }
 
+export interface FlowsRoute {
+  readonly name: 'flows';
+  /** The one on the canvas; none: all of them. */
+  readonly flow: string | null;
+}
+
 export type Route =
   | InboxRoute
   | BotsRoute
+  | FlowsRoute
   | { readonly name: 'knowledge' }
   | { readonly name: 'team' }
   | { readonly name: 'settings' };
@@ -34,6 +41,9 @@ export const HOME: InboxRoute = { name: 'inbox', view: 'mine', id: null, panel: 
 
 export const BOTS: BotsRoute = { name: 'bots', at: 'list', bot: null };
 
+export const FLOWS: FlowsRoute = { name: 'flows', flow: null };
+
+const FLOW = /^[a-z0-9][a-z0-9_-]{0,63}$/;
 const BOT = /^[a-z0-9][a-z0-9-]{0,63}$/;
 const VIEWS: readonly View[] = ['mine', 'waiting', 'all'];
 
@@ -50,6 +60,8 @@ export function parse(path: string, search: string): Route {
       return { name: page };
     case 'bots':
       return botsRoute(id, panel);
+    case 'flows':
+      return { name: 'flows', flow: id !== undefined && FLOW.test(id) ? id : null };
     case 'c': {
       const number = Number(id);
       if (!Number.isSafeInteger(number) || number <= 0) return { ...HOME, view };
@@ -72,6 +84,7 @@ export function format(route: Route): string {
     if (route.at === 'list') return 'bots';
     return route.bot === null ? `bots/${route.at}` : `bots/${route.at}/${route.bot}`;
   }
+  if (route.name === 'flows') return route.flow === null ? 'flows' : `flows/${route.flow}`;
   if (route.name !== 'inbox') return route.name;
   const path = route.id === null ? '' : `c/${route.id}${route.panel ? '/visitor' : ''}`;
   return route.view === 'mine' ? path : `${path}?view=${route.view}`;

@@ -5,7 +5,7 @@ import { badge } from '../format/names.ts';
 import { useLink } from '../live/context.tsx';
 import { Avatar } from '../parts/avatar.tsx';
 import { Bird, Icon, type IconName } from '../parts/icon.tsx';
-import { BOTS, HOME, type Page, type Route } from '../router/route.ts';
+import { BOTS, FLOWS, HOME, type Page, type Route } from '../router/route.ts';
 import { linkTo } from '../router/router.ts';
 
 interface Item {
@@ -18,11 +18,12 @@ const ITEMS: readonly Item[] = [
   { page: 'inbox', icon: 'inbox', route: HOME },
   { page: 'knowledge', icon: 'book', route: { name: 'knowledge' } },
   { page: 'bots', icon: 'bot', route: BOTS },
+  { page: 'flows', icon: 'flow', route: FLOWS },
   { page: 'team', icon: 'team', route: { name: 'team' } },
 ];
 
 /** What only administrators look after. */
-const ADMIN: ReadonlySet<Page> = new Set(['bots', 'team']);
+const ADMIN: ReadonlySet<Page> = new Set(['bots', 'flows', 'team']);
 
 interface RailProps {
   readonly user: User;

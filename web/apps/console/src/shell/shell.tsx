@@ -18,6 +18,7 @@ const Knowledge = lazy(() =>
   import('../knowledge/page.tsx').then((m) => ({ default: m.KnowledgePage })),
 );
 const Bots = lazy(() => import('../bots/page.tsx').then((m) => ({ default: m.BotsPage })));
+const Flows = lazy(() => import('../flows/page.tsx').then((m) => ({ default: m.FlowsPage })));
 const Team = lazy(() => import('../team/page.tsx').then((m) => ({ default: m.TeamPage })));
 const Settings = lazy(() =>
   import('../settings/page.tsx').then((m) => ({ default: m.SettingsPage })),
@@ -42,9 +43,12 @@ function Frame({ user }: { user: User }) {
     document.title = calls > 0 ? `(${calls}) ${t('title')}` : t('title');
   }, [calls, t]);
 
-  const inConversation = route.name === 'inbox' && route.id !== null;
+  // On a phone these take the whole screen.
+  const isDeep =
+    (route.name === 'inbox' && route.id !== null) ||
+    (route.name === 'flows' && route.flow !== null);
   return (
-    <div className={inConversation ? 'shell shell-deep' : 'shell'}>
+    <div className={isDeep ? 'shell shell-deep' : 'shell'}>
       <Rail user={user} page={route.name} calls={calls} onKeys={() => setKeys(true)} />
       <div className="stage">
         <LinkBanner />
@@ -54,6 +58,7 @@ function Frame({ user }: { user: User }) {
               {route.name === 'inbox' && <Inbox route={route} />}
               {route.name === 'knowledge' && <Knowledge />}
               {route.name === 'bots' && <Bots route={route} />}
+              {route.name === 'flows' && <Flows route={route} />}
               {route.name === 'team' && <Team />}
               {route.name === 'settings' && <Settings />}
             </Suspense>

@@ -1,0 +1,19 @@
+"""The console's tests read the kinds of nodes from a file; here it is compared with the server."""
+
+import json
+from pathlib import Path
+
+import msgspec
+
+from qingniao.api.flow_bodies import FlowKinds
+from qingniao.api.flow_kinds import kinds
+from qingniao.flow.formats import FORMAT
+from qingniao.flow.graph import MAX_NODES
+
+KEPT = Path(__file__).parents[3] / "web/apps/console/test/data/flow-kinds.json"
+
+
+def test_the_consoles_tests_know_the_kinds_that_there_are() -> None:
+    told = msgspec.to_builtins(FlowKinds(FORMAT, MAX_NODES, kinds()))
+    written = json.dumps(told, ensure_ascii=False, indent=2) + "\n"
+    assert KEPT.read_text("utf-8") == written, "write what the server says into this file again"
