@@ -290,7 +290,10 @@ try {
   await admin.setViewportSize({ width: 390, height: 844 });
   await accessible(admin, 'the canvas on a phone');
   await admin.getByRole('button', { name: '清单' }).click();
-  await admin.locator('.flow-outline').getByRole('button', { name: /敏感词/ }).click();
+  await admin
+    .locator('.flow-outline')
+    .getByRole('button', { name: /敏感词/ })
+    .click();
   await picture(admin, 'phone-list');
 
   assert.deepEqual(faults, [], 'a page threw');

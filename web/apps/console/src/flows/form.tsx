@@ -365,4 +365,3 @@ function ListBox({ field, kind, value, isOff, onChange }: ListProps) {
     </div>
   );
 }
-

@@ -36,7 +36,6 @@ export const Step = memo(function Step({ id, data, selected }: NodeProps<StepNod
   const ways = shownWays(waysOfNode(kinds, node), (port) => drawn.has(port), selected === true);
   const shown = ways.map(({ name }) => name).join(' ');
   const measured = useRef(shown);
-  // biome-ignore lint/correctness/useExhaustiveDependencies: lines hang on the handles, which come and go with the ways
   useEffect(() => {
     // As it was first drawn it has been measured already.
     if (measured.current !== shown) renew(id);

@@ -115,17 +115,18 @@ export function Table(props: TableProps) {
     setPanel('node');
   };
 
-  const { middle, add, addBehind, remove, put, copied, duplicate, arrangeAll, importFile } = useActs({
-    graph,
-    most,
-    selected,
-    onEdit: edit,
-    onSelect: setSelected,
-    onAdded: () =>
-      setPanel((held) =>
-        held === null || held === 'versions' || held === 'outline' ? 'node' : held,
-      ),
-  });
+  const { middle, add, addBehind, remove, put, copied, duplicate, arrangeAll, importFile } =
+    useActs({
+      graph,
+      most,
+      selected,
+      onEdit: edit,
+      onSelect: setSelected,
+      onAdded: () =>
+        setPanel((held) =>
+          held === null || held === 'versions' || held === 'outline' ? 'node' : held,
+        ),
+    });
   useHands(
     {
       copy: copied,

@@ -149,4 +149,3 @@ export function LabelsBox({ id, value, isOff, isBad, onChange }: BoxProps<readon
     </div>
   );
 }
-
