@@ -185,16 +185,20 @@ async def _ask_bare(port: int, seen: _Seen) -> None:
 
 
 async def _stack(port: int) -> Any:
+    """The bot as a worker has it, in a process that collects garbage as a worker's does."""
     from qingniao.bots.openai import OpenAIBot, OpenAISettings
     from qingniao.bots.wrappers.budget import MemoryLedger
     from qingniao.bots.wrappers.stack import Policy, guarded
     from qingniao.outgoing.client import Outgoing
     from qingniao.outgoing.guard import Guard
+    from qingniao.runtime.process import look_seldom
 
     outgoing = Outgoing(Guard(["127.0.0.1"]))
     settings = OpenAISettings(model="m", base_url=f"http://127.0.0.1:{port}", key="k")
     policy = Policy(at_once=4_000, per_minute=1e9, burst=10_000, day_tokens=10**12)
-    return outgoing, guarded(OpenAIBot(outgoing, settings), policy, MemoryLedger())
+    bot = guarded(OpenAIBot(outgoing, settings), policy, MemoryLedger())
+    look_seldom()
+    return outgoing, bot
 
 
 async def _ask_ours(bot: Any, seen: _Seen, text: str = "hello") -> None:

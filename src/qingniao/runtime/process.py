@@ -22,7 +22,7 @@ from qingniao.runtime.house import House
 from qingniao.runtime.roles import ALL, ServeRole
 from qingniao.storage.first_run import FirstRun
 
-__all__ = ["Ready", "serve"]
+__all__ = ["Ready", "look_seldom", "serve"]
 
 _log: Final = get_logger("runtime")
 _GRACE_S: Final = 2.5
@@ -50,11 +50,7 @@ async def serve(config: Config, ready: Ready, roles: frozenset[ServeRole] = ALL)
             ending.listen()
             jobs = [tasks.create_task(job) for job in house.jobs()]
             url = await house.listen()
-            # What lives from here on is small and short-lived; old objects need no more looks.
-            gc.collect()
-            gc.freeze()
-            gc.set_threshold(10_000, 50, 1_000)
-            gc.enable()
+            look_seldom()
             ready(url, first)
             await ending.asked()
             _log.info("draining")
@@ -84,6 +80,15 @@ def _prepare_folder(data: Path) -> None:
             f"The data folder {data} cannot be written ({exc.strerror}). Make it writable for "
             "this user, free some space, or set QINGNIAO_DATA to another folder."
         ) from exc
+
+
+def look_seldom() -> None:
+    """For the time after a start: what lives from here on is small and short-lived, and old objects
+    need no more looks of the collector."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(10_000, 50, 1_000)
+    gc.enable()
 
 
 def _raise_file_limit() -> None:

@@ -11,7 +11,7 @@ const SENTENCES = new Map(
   Object.entries(zh.problems as Readonly<Record<string, readonly string[]>>),
 );
 const WITHOUT_CODE = Object.entries(zh.sentences);
-const THINGS = new Map(Object.entries(zh.things));
+const SUBJECTS = new Map(Object.entries(zh.subjects));
 
 export interface Told {
   readonly text: string;
@@ -46,7 +46,7 @@ function filled(said: string, problem: Problem, kind: string): string {
 
 function whatOf(what: string): string {
   const number = /\d+/.exec(what)?.[0];
-  if (number === undefined) return THINGS.get(what) ?? what;
+  if (number === undefined) return SUBJECTS.get(what) ?? what;
   if (what.includes('card')) return `第 ${number} 张卡片`;
   return `第 ${number} 项文字`;
 }
