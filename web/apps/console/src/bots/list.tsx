@@ -22,7 +22,7 @@ export function BotListPage({ list }: { list: BotList }) {
   return (
     <main className="back-page">
       <div className="back-inner">
-        <header className="back-head bots-listed">
+        <header className="back-head">
           <h1>{t('bots.heading')}</h1>
           <p>{t('bots.lead')}</p>
           <Button onClick={() => navigate({ ...BOTS, at: 'try' })}>{t('bots.try')}</Button>
