@@ -4,13 +4,13 @@ import asyncio
 import json
 import os
 import signal
-import subprocess
 from pathlib import Path
 
 import httpx
 import pytest
 from conftest import run_qingniao
 from needs import need, need_root
+from stories import play
 
 from qingniao.errors import StartError
 from qingniao.replay.house import Api
@@ -21,9 +21,6 @@ from qingniao.testing.clusters import OwnCluster
 from qingniao.testing.load import Size
 from qingniao.testing.rolling import CLUSTER_LOADED, kill_each, restart_each, under_load
 from qingniao.testing.seat import Seat, until
-
-ROOT = Path(__file__).parents[2]
-PICTURES = Path(__file__).parent / "screenshots"
 
 pytestmark = [pytest.mark.e2e]
 
@@ -54,12 +51,7 @@ async def test_nobody_notices_a_rolling_restart_nor_the_death_of_any_process() -
 
 @pytest.mark.timeout(240)
 def test_visitor_and_agent_in_a_real_browser_survive_the_death_of_every_gateway() -> None:
-    done = subprocess.run(
-        ["bash", "web/node.sh", "node", "e2e/cluster.mjs", str(PICTURES)],
-        cwd=ROOT, capture_output=True, text=True, timeout=220, check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr[-4000:]
-    assert "story: done" in done.stderr
+    play("cluster.mjs")
 
 
 async def learns(cluster: OwnCluster, question: str, answer: str) -> None:
